@@ -1,0 +1,4 @@
+//! The binding: what `require "fkrpc"` sees. The only place that names `mlua`, of which it uses the raw
+//! `mlua::ffi` alone.
+
+pub mod raw;
