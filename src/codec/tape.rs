@@ -103,6 +103,26 @@ pub struct Tape {
 #[derive(Clone, Copy, Debug)]
 pub struct Open(usize);
 
+/// The container a scanner is in. The levels around it are kept on the tape itself, in the words that hold a closed
+/// container's count and end: nesting takes no memory of its own and no recursion.
+#[derive(Clone, Copy, Debug)]
+pub struct Level {
+    head: usize,
+    /// Items or pairs so far; the scanner counts.
+    pub count: usize,
+    /// Whether it is an object.
+    pub object: bool,
+}
+
+impl Level {
+    /// Outside of any container.
+    pub const OUTSIDE: Level = Level {
+        head: usize::MAX,
+        count: 0,
+        object: false,
+    };
+}
+
 /// How much a tape held at some time, to be given back to [`Tape::truncate`].
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
@@ -318,6 +338,47 @@ impl Tape {
         self.words[open.0 + 1] = end;
     }
 
+    /// Open a container inside `outer`; its items follow, then [`Tape::ascend`].
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    #[inline]
+    pub fn descend(&mut self, outer: Level, object: bool) -> Result<Level, CodecError> {
+        let head = self.words.len();
+        let kind = if object { OBJECT } else { ARRAY };
+        self.push2(kind << KIND_SHIFT, outer.head as u64)?; // OK because usize is at most 64 bits
+        if let Some(word) = self.words.get_mut(outer.head) {
+            *word |= outer.count as u64 & PAYLOAD; // OK because no tape has 2^60 words
+        }
+        Ok(Level { head, count: 0, object })
+    }
+
+    /// Close the container `inner`; returns the one around it as it was given to [`Tape::descend`].
+    #[inline]
+    pub fn ascend(&mut self, inner: Level) -> Level {
+        let end = self.words.len() as u64; // OK because usize is at most 64 bits
+        let Some([head, second]) = self
+            .words
+            .get_mut(inner.head..)
+            .and_then(|words| words.first_chunk_mut())
+        else {
+            return Level::OUTSIDE;
+        };
+        *head |= inner.count as u64 & PAYLOAD; // OK because no tape has 2^60 words
+        let outer = *second as usize; // OK because it was a usize when pushed
+        *second = end;
+        let Some(word) = self.words.get_mut(outer) else {
+            return Level::OUTSIDE;
+        };
+        let level = Level {
+            head: outer,
+            count: (*word & PAYLOAD) as usize, // OK because it was a usize when written
+            object: *word >> KIND_SHIFT == OBJECT,
+        };
+        *word &= !PAYLOAD; // the count is or-ed in again when this level descends or closes
+        level
+    }
+
     /// The buffer for strings that are not in the source as they are. Note its length, append, then call
     /// [`Tape::scratch_str`] with that length. Reserve before appending: `push` and `extend` abort on out-of-memory.
     #[inline]
@@ -488,6 +549,23 @@ mod tests {
                 end: tape.len() - 1
             }
         );
+    }
+
+    #[test]
+    fn levels_come_back_as_they_were_left() {
+        let mut tape = Tape::new();
+        let mut outer = tape.descend(Level::OUTSIDE, true).unwrap();
+        outer.count = 3;
+        let inner = tape.descend(outer, false).unwrap();
+        let back = tape.ascend(inner);
+        assert_eq!((back.head, back.count, back.object), (outer.head, 3, true));
+        let inner = tape.descend(Level { count: 4, ..back }, false).unwrap();
+        let back = tape.ascend(inner);
+        assert_eq!(back.count, 4);
+        assert_eq!(tape.ascend(Level { count: 5, ..back }).head, Level::OUTSIDE.head);
+        assert_eq!(tape.node(0).0, Node::Object { count: 5, end: 6 });
+        assert_eq!(tape.node(2).0, Node::Array { count: 0, end: 4 });
+        assert_eq!(tape.node(4).0, Node::Array { count: 0, end: 6 });
     }
 
     #[test]

@@ -1,0 +1,131 @@
+//! The structure of a document: containers, commas, colons, literals.
+//!
+//! It refuses to recurse: the levels around the present one are on the tape ([`Level`]), so that depth costs no stack.
+
+use super::super::error::{CodecError, ErrorKind};
+use super::super::simd;
+use super::super::tape::{Level, Tape};
+use super::{number, string, ScanOptions};
+
+/// The byte at `pos`, or zero, which JSON allows nowhere, where the source has ended.
+#[inline(always)]
+pub(super) fn byte(source: &[u8], pos: usize) -> u8 {
+    source.get(pos).copied().unwrap_or(0)
+}
+
+/// The first byte from `pos` on that is no white space. Most often that is the first or the second.
+#[inline(always)]
+pub(super) fn skip_space(source: &[u8], pos: usize) -> usize {
+    if byte(source, pos) > b' ' {
+        return pos;
+    }
+    if byte(source, pos) == b' ' && byte(source, pos + 1) > b' ' {
+        return pos + 1;
+    }
+    simd::skip_space(source, pos)
+}
+
+/// The error for a byte that cannot stand at `pos`.
+#[cold]
+#[inline(never)]
+pub(super) fn unexpected(source: &[u8], pos: usize, kind: ErrorKind) -> CodecError {
+    if pos < source.len() {
+        CodecError::new(kind, pos)
+    } else {
+        CodecError::new(ErrorKind::UnexpectedEnd, source.len())
+    }
+}
+
+/// `true`, `false` or `null` at `pos`; returns the offset after it.
+#[inline(always)]
+fn literal<const N: usize>(source: &[u8], pos: usize, text: &[u8; N]) -> Result<usize, CodecError> {
+    let rest = source.get(pos..).unwrap_or_default();
+    if rest.first_chunk::<N>() == Some(text) {
+        return Ok(pos + N);
+    }
+    let same = rest.iter().zip(text).take_while(|(a, b)| a == b).count();
+    Err(unexpected(source, pos + same, ErrorKind::UnexpectedCharacter))
+}
+
+/// A key, its colon, and the white space around them; returns where its value starts.
+#[inline(always)]
+fn key(source: &[u8], pos: usize, tape: &mut Tape, options: &ScanOptions) -> Result<usize, CodecError> {
+    if byte(source, pos) != b'"' {
+        return Err(unexpected(source, pos, ErrorKind::UnexpectedCharacter));
+    }
+    let pos = string::string(source, pos + 1, tape, options.utf8)?;
+    let pos = skip_space(source, pos);
+    if byte(source, pos) != b':' {
+        return Err(unexpected(source, pos, ErrorKind::UnexpectedCharacter));
+    }
+    Ok(skip_space(source, pos + 1))
+}
+
+/// Scan one value; see [`super::scan_value`]. After an error the tape may hold a part of it.
+pub(super) fn value(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOptions) -> Result<usize, CodecError> {
+    let mut level = Level::OUTSIDE;
+    let mut depth = 0;
+    let mut pos = skip_space(source, start);
+    loop {
+        // A value starts at pos.
+        match byte(source, pos) {
+            b'"' => pos = string::string(source, pos + 1, tape, options.utf8)?,
+            b'0'..=b'9' | b'-' => pos = number::number(source, pos, tape, options)?,
+            open @ (b'{' | b'[') => {
+                if depth >= options.max_depth {
+                    return Err(CodecError::new(ErrorKind::TooDeep, pos));
+                }
+                let object = open == b'{';
+                level = tape.descend(level, object)?;
+                pos = skip_space(source, pos + 1);
+                if byte(source, pos) == open + 2 {
+                    // The closing bracket comes two after the opening one in ASCII.
+                    level = tape.ascend(level);
+                    pos += 1;
+                } else {
+                    depth += 1;
+                    if object {
+                        pos = key(source, pos, tape, options)?;
+                    }
+                    continue;
+                }
+            }
+            b't' => {
+                pos = literal(source, pos, b"true")?;
+                tape.bool(true)?;
+            }
+            b'f' => {
+                pos = literal(source, pos, b"false")?;
+                tape.bool(false)?;
+            }
+            b'n' => {
+                pos = literal(source, pos, b"null")?;
+                tape.null()?;
+            }
+            b'+' | b'.' => return Err(CodecError::new(ErrorKind::InvalidNumber, pos)),
+            _ => return Err(unexpected(source, pos, ErrorKind::UnexpectedCharacter)),
+        }
+        // A value ended before pos.
+        loop {
+            if depth == 0 {
+                return Ok(pos);
+            }
+            level.count += 1;
+            pos = skip_space(source, pos);
+            let next = byte(source, pos);
+            if next == b',' {
+                pos = skip_space(source, pos + 1);
+                if level.object {
+                    pos = key(source, pos, tape, options)?;
+                }
+                break;
+            }
+            if next != if level.object { b'}' } else { b']' } {
+                return Err(unexpected(source, pos, ErrorKind::UnexpectedCharacter));
+            }
+            level = tape.ascend(level);
+            depth -= 1;
+            pos += 1;
+        }
+    }
+}
