@@ -1,3 +1,17 @@
 //! The operating system: descriptors, pipes, waiting, the stdio switch, processes, clocks.
 //!
-//! The only place with `unsafe` system calls. Every descriptor is an `OwnedFd`; every failure is an `io::Error`.
+//! The only place with `unsafe` system calls. It refuses to know Lua and to interpret a byte of what it moves: every
+//! descriptor is an `OwnedFd` or a `BorrowedFd`, every failure is an `io::Error` or, where a person has to read it, a
+//! [`SysError`].
+
+mod c_streams;
+pub mod clock;
+pub mod error;
+pub mod fd;
+pub mod poll;
+pub mod process;
+pub mod signal;
+pub mod stderr;
+pub mod stdio;
+
+pub use error::SysError;

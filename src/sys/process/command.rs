@@ -1,0 +1,136 @@
+//! Starting a program with pipes for its stdin and stdout.
+//!
+//! It refuses to run a shell, and to let the program inherit any descriptor but 0, 1 and 2: Lua's own files and pipes
+//! are not close-on-exec, and a pipe that leaks into a child never ends. It refuses to return a process whose program
+//! could not be executed: that is an error here, with its errno.
+#![allow(unsafe_code)]
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+
+use super::{abandoned, system, Child, Process};
+use crate::sys::{fd, SysError};
+
+/// What to run, and how.
+#[derive(Clone, Debug)]
+pub struct Command<'a> {
+    /// A path when it has a slash, else a name to look for along `PATH` (the child's own, where `env` sets it).
+    pub program: &'a OsStr,
+    /// The arguments after the program's name.
+    pub args: Vec<&'a OsStr>,
+    /// Changes to the environment, in order; `None` removes. The rest is inherited.
+    pub env: Vec<(OsString, Option<OsString>)>,
+    /// The working directory; a relative `program` path counts from there. `None`: this process's own.
+    pub cwd: Option<&'a Path>,
+}
+
+/// Starts `command` with pipes for its stdin and stdout, both close-on-exec on our side; its stderr is ours. The child
+/// starts with an empty signal mask and `SIGPIPE` at its default.
+///
+/// # Errors
+/// The errno of what failed, at once: `ENOENT` when there is no such program or directory, `EACCES` when it may not be
+/// executed, `EINVAL` for a NUL byte or an impossible variable name, `EMFILE`, `EAGAIN` ... The text names the program
+/// and says where it was looked for.
+pub fn spawn(command: &Command<'_>) -> Result<Process, SysError> {
+    abandoned::reap();
+    for (name, _) in &command.env {
+        if name.is_empty() || name.as_bytes().contains(&b'=') {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} cannot name a variable"));
+            return Err(SysError::new(
+                &command.what(),
+                &error,
+                "a name is not empty and has no \"=\"",
+            ));
+        }
+    }
+    start(command).map_err(|error| command.failure(&error))
+}
+
+fn start(command: &Command<'_>) -> io::Result<Process> {
+    let (child_input, input) = fd::pipe()?;
+    let (output, child_output) = fd::pipe()?;
+    let mut builder = std::process::Command::new(command.program);
+    builder.args(&command.args).stdin(child_input).stdout(child_output);
+    for (name, value) in &command.env {
+        match value {
+            Some(value) => builder.env(name, value),
+            None => builder.env_remove(name),
+        };
+    }
+    if let Some(directory) = command.cwd {
+        builder.current_dir(directory);
+    }
+    let highest = system::highest_number();
+    // SAFETY: `close_others` makes async-signal-safe system calls only and takes no memory or lock.
+    unsafe {
+        builder.pre_exec(move || {
+            system::close_others(highest);
+            Ok(())
+        });
+    }
+    // The standard library panics when exec failed and the host ignores SIGCHLD: then nobody can wait for the child.
+    let child = panic::catch_unwind(AssertUnwindSafe(|| builder.spawn()))
+        .unwrap_or_else(|_| Err(io::Error::from_raw_os_error(libc::ECHILD)))?;
+    // OK because it was a pid_t before the standard library made it unsigned. Its handle closes nothing and waits for
+    // nobody when it is dropped; its copies of the child's ends close with `builder`.
+    let child = Child::new(child.id() as libc::pid_t);
+    Ok(Process {
+        input: Some(input),
+        output,
+        child,
+    })
+}
+
+impl Command<'_> {
+    fn what(&self) -> String {
+        format!("cannot run {:?}", self.program)
+    }
+
+    /// The error with what the kernel leaves out: ENOENT and EACCES do not say whether the directory, the program or
+    /// the interpreter in its first line is meant. This is a look afterwards, for the text alone.
+    fn failure(&self, error: &io::Error) -> SysError {
+        let errno = error.raw_os_error();
+        if errno == Some(libc::ECHILD) {
+            return SysError::new(
+                &self.what(),
+                error,
+                "it could not be executed, and why is lost: SIGCHLD is ignored",
+            );
+        }
+        if !matches!(errno, Some(libc::ENOENT | libc::EACCES | libc::ENOTDIR)) {
+            return SysError::new(&self.what(), error, "");
+        }
+        if let Some(directory) = self.cwd {
+            if !directory.is_dir() {
+                let what = format!("cannot run {:?} in {directory:?}", self.program);
+                return SysError::new(&what, error, "the working directory must exist and be a directory");
+            }
+        }
+        if self.program.as_bytes().contains(&b'/') {
+            let path = self
+                .cwd
+                .map_or_else(|| self.program.into(), |directory| directory.join(self.program));
+            let advice = match (errno, path.exists()) {
+                (Some(libc::ENOENT), true) => "the file is there, its interpreter (#! line) or loader is not",
+                (Some(libc::EACCES), true) => "it must be an executable file (chmod +x)",
+                _ => "check the path",
+            };
+            return SysError::new(&self.what(), error, advice);
+        }
+        let own = self
+            .env
+            .iter()
+            .rev()
+            .find(|(name, _)| name == "PATH")
+            .map(|(_, value)| value.clone());
+        let advice = match own.unwrap_or_else(|| std::env::var_os("PATH")) {
+            Some(path) => format!("PATH={}", path.to_string_lossy()),
+            None => "PATH is not set".to_owned(),
+        };
+        SysError::new(&self.what(), error, &advice)
+    }
+}
