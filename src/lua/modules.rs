@@ -1,0 +1,49 @@
+//! The Lua files inside the library.
+
+use std::ffi::CStr;
+
+/// One file of the prelude.
+pub struct Module {
+    name: &'static str,
+    /// What tracebacks call it.
+    pub chunk: &'static CStr,
+    /// Its text.
+    pub source: &'static str,
+}
+
+macro_rules! modules {
+    ($($name:literal),* $(,)?) => {
+        &[$(Module {
+            name: $name,
+            // OK because concat! puts the only NUL at the end
+            chunk: match CStr::from_bytes_with_nul(concat!("=fkrpc.", $name, "\0").as_bytes()) {
+                Ok(chunk) => chunk,
+                Err(_) => c"=fkrpc",
+            },
+            source: include_str!(concat!("../prelude/", $name, ".lua")),
+        }),*]
+    };
+}
+
+const MODULES: &[Module] = modules!["fkrpc", "json", "cbor", "jsonrpc"];
+
+/// The file of this name.
+#[must_use]
+pub fn find(name: &[u8]) -> Option<&'static Module> {
+    MODULES.iter().find(|module| module.name.as_bytes() == name)
+}
+
+/// Which Lua this library was built for, and its optional features, separated by spaces.
+pub const FEATURES: &str = if cfg!(feature = "luajit") {
+    "luajit"
+} else if cfg!(feature = "lua51") {
+    "lua51"
+} else if cfg!(feature = "lua52") {
+    "lua52"
+} else if cfg!(feature = "lua53") {
+    "lua53"
+} else if cfg!(feature = "lua54") {
+    "lua54"
+} else {
+    "lua55"
+};

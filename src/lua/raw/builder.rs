@@ -1,0 +1,274 @@
+//! The builder: a tape becomes Lua values.
+//!
+//! # Proof
+//! Every call here may raise (memory, a full stack). No frame between the entry point and Lua holds a value with a
+//! destructor: only raw pointers, integers and `Copy` nodes. The tape and the source belong to a job of the state (or
+//! the source is a Lua string on the entry's stack), so they outlive the call whatever nested calls (finalizers, tag
+//! handlers) do. A raised error leaves partial tables on the Lua stack, which Lua drops.
+
+use super::keys;
+use super::state::{anchor, push_bytes, raise, Job, State, ANCHORS};
+use crate::codec::tape::Node;
+use mlua::ffi::{self, lua_State};
+use std::ffi::c_int;
+
+/// What the builder needs to know; copied freely, owns nothing.
+#[derive(Clone, Copy)]
+pub struct Builder {
+    lua: *mut lua_State,
+    state: *mut State,
+    job: *const Job,
+    source: *const u8,
+    len: usize,
+    keys: c_int,
+    /// Stack index of the table of tag handlers, or 0.
+    handlers: c_int,
+    /// Stack index of the table of simple values (`[number] = value`), or 0.
+    simples: c_int,
+}
+
+impl Builder {
+    /// A builder over `job`'s tape, whose strings lie in `source`. Pushes the key table: the stack is one higher.
+    ///
+    /// # Safety
+    /// In a raw function; `source` and `job` outlive the builder's use. May raise.
+    #[inline]
+    pub unsafe fn new(lua: *mut lua_State, state: *mut State, job: *const Job, source: &[u8]) -> Self {
+        // SAFETY: by contract.
+        let keys = unsafe { keys::push_table(lua) };
+        Self {
+            lua,
+            state,
+            job,
+            source: source.as_ptr(),
+            len: source.len(),
+            keys,
+            handlers: 0,
+            simples: 0,
+        }
+    }
+
+    /// The same builder with tables of tag handlers and simple values at these stack indices (0: none).
+    #[inline]
+    pub fn with(mut self, handlers: c_int, simples: c_int) -> Self {
+        self.handlers = handlers;
+        self.simples = simples;
+        self
+    }
+
+    /// The value at `at`; its head's successor.
+    #[inline]
+    unsafe fn node(&self, at: usize) -> (Node, usize) {
+        // SAFETY: the job outlives the builder; the reference ends with this call.
+        unsafe { (*self.job).tape.node(at) }
+    }
+
+    /// The bytes of a string node.
+    #[inline]
+    unsafe fn bytes<'a>(&self, node: Node) -> &'a [u8] {
+        // SAFETY: a string node's place was within the source (or scratch) when it was scanned, neither has changed
+        // since: nested calls work on jobs of their own.
+        unsafe {
+            let (base, offset, len): (*const u8, usize, usize) = match node {
+                Node::Str { offset, len } => (self.source, offset, len),
+                Node::Scratch { offset, len } => ((*self.job).tape.scratch().as_ptr(), offset, len),
+                _ => return &[],
+            };
+            debug_assert!(base != self.source || offset + len <= self.len);
+            std::slice::from_raw_parts(base.add(offset), len)
+        }
+    }
+
+    /// Push the value at `at` and return the index of the next one.
+    ///
+    /// # Safety
+    /// May raise; the caller's frames own nothing.
+    pub unsafe fn push(&self, at: usize) -> usize {
+        // SAFETY: the contract is this function's own; stack room is checked before each container's children.
+        unsafe {
+            let lua = self.lua;
+            let (node, next) = self.node(at);
+            match node {
+                Node::Str { .. } | Node::Scratch { .. } => push_bytes(lua, self.bytes(node)),
+                Node::Int(n) => self.push_int(n),
+                Node::Float(f) => ffi::lua_pushnumber(lua, f),
+                Node::Bool(b) => ffi::lua_pushboolean(lua, c_int::from(b)),
+                Node::Null => ffi::lua_pushlightuserdata(lua, std::ptr::null_mut()),
+                Node::Array { count, end } => {
+                    self.push_array(count, next);
+                    return end;
+                }
+                Node::Object { count, end } => {
+                    self.push_object(count, next);
+                    return end;
+                }
+                Node::Uint(n) => self.push_cdata(n, true),
+                Node::Tag(tag) => return self.push_tagged(tag, next),
+                Node::Simple(value) => self.push_simple(value),
+            }
+            next
+        }
+    }
+
+    #[inline]
+    unsafe fn push_int(&self, n: i64) {
+        // SAFETY: as `push`.
+        unsafe {
+            #[cfg(any(feature = "lua51", feature = "lua52", feature = "luajit"))]
+            if !crate::codec::Integers::Double.holds(n) {
+                #[cfg(feature = "luajit")]
+                return self.push_cdata(n as u64, false); // OK because the other side reads the same bits
+                #[cfg(not(feature = "luajit"))]
+                return ffi::lua_pushnumber(self.lua, n as f64); // OK because only wrapping lets one through
+            }
+            ffi::lua_pushinteger(self.lua, n);
+        }
+    }
+
+    /// An integer beyond 2^53 under LuaJIT; elsewhere scanners never put one there.
+    #[cold]
+    unsafe fn push_cdata(&self, bits: u64, unsigned: bool) {
+        let lua = self.lua;
+        // SAFETY: as `push`; the halves fit a double exactly.
+        unsafe {
+            self.room(5);
+            ffi::lua_rawgeti(lua, ANCHORS, anchor::MAKE_CDATA);
+            if ffi::lua_type(lua, -1) != ffi::LUA_TFUNCTION {
+                ffi::lua_settop(lua, -2);
+                ffi::lua_pushnumber(lua, if unsigned { bits as f64 } else { bits as i64 as f64 });
+                return;
+            }
+            ffi::lua_pushnumber(lua, (bits >> 32) as f64);
+            ffi::lua_pushnumber(lua, (bits & 0xFFFF_FFFF) as f64);
+            ffi::lua_pushboolean(lua, c_int::from(unsigned));
+            ffi::lua_call(lua, 3, 1);
+        }
+    }
+
+    #[inline]
+    unsafe fn room(&self, slots: c_int) {
+        // SAFETY: as `push`.
+        unsafe {
+            if ffi::lua_checkstack(self.lua, slots) == 0 {
+                raise(self.lua, b"nested too deeply for the Lua stack");
+            }
+        }
+    }
+
+    unsafe fn push_array(&self, count: usize, mut at: usize) {
+        let lua = self.lua;
+        // SAFETY: as `push`.
+        unsafe {
+            self.room(6);
+            ffi::lua_createtable(lua, clamp(count), 0);
+            for i in 1..=count {
+                at = self.push(at);
+                ffi::lua_rawseti(lua, -2, i as _); // OK because a tape has fewer words than i64::MAX
+            }
+            ffi::lua_rawgeti(lua, ANCHORS, anchor::ARRAY);
+            ffi::lua_setmetatable(lua, -2);
+        }
+    }
+
+    unsafe fn push_object(&self, count: usize, mut at: usize) {
+        let lua = self.lua;
+        // SAFETY: as `push`; keys are never nil, and scanners refuse NaN.
+        unsafe {
+            self.room(6);
+            ffi::lua_createtable(lua, 0, clamp(count));
+            for _ in 0..count {
+                let (key, next) = self.node(at);
+                if let Node::Str { .. } | Node::Scratch { .. } = key {
+                    keys::push(lua, self.state, self.keys, self.bytes(key));
+                    at = next;
+                } else {
+                    at = self.push(at);
+                    self.check_key();
+                }
+                at = self.push(at);
+                ffi::lua_rawset(lua, -3);
+            }
+        }
+    }
+
+    /// A tag handler can make a key of anything; nil and NaN are none.
+    #[cold]
+    unsafe fn check_key(&self) {
+        let lua = self.lua;
+        // SAFETY: as `push`.
+        unsafe {
+            let kind = ffi::lua_type(lua, -1);
+            if kind == ffi::LUA_TNIL || (kind == ffi::LUA_TNUMBER && ffi::lua_tonumber(lua, -1).is_nan()) {
+                raise(lua, b"fkrpc.cbor.decode: a map key became nil or NaN in a tag handler");
+            }
+        }
+    }
+
+    /// `handlers[tag](value, tag)`, or a table `{ tag =, value = }` with the tagged metatable.
+    #[cold]
+    unsafe fn push_tagged(&self, tag: u64, at: usize) -> usize {
+        let lua = self.lua;
+        // SAFETY: as `push`. The handler runs Lua code: nested codec calls use jobs of their own.
+        unsafe {
+            self.room(8);
+            if self.handlers != 0 {
+                self.push_tag_number(tag);
+                ffi::lua_rawget(lua, self.handlers);
+                if ffi::lua_type(lua, -1) != ffi::LUA_TNIL {
+                    let next = self.push(at);
+                    self.push_tag_number(tag);
+                    ffi::lua_call(lua, 2, 1);
+                    return next;
+                }
+                ffi::lua_settop(lua, -2);
+            }
+            ffi::lua_createtable(lua, 0, 2);
+            self.push_tag_number(tag);
+            ffi::lua_setfield(lua, -2, c"tag".as_ptr());
+            let next = self.push(at);
+            ffi::lua_setfield(lua, -2, c"value".as_ptr());
+            ffi::lua_rawgeti(lua, ANCHORS, anchor::TAGGED);
+            ffi::lua_setmetatable(lua, -2);
+            next
+        }
+    }
+
+    /// Tags above `i64::MAX` (none is registered) become the nearest float.
+    unsafe fn push_tag_number(&self, tag: u64) {
+        // SAFETY: as `push`.
+        unsafe {
+            match i64::try_from(tag) {
+                Ok(tag) => ffi::lua_pushinteger(self.lua, tag),
+                Err(_) => ffi::lua_pushnumber(self.lua, tag as f64),
+            }
+        }
+    }
+
+    /// `simples[value]`, or a table `{ simple = value }` with the simple metatable.
+    #[cold]
+    unsafe fn push_simple(&self, value: u8) {
+        let lua = self.lua;
+        // SAFETY: as `push`.
+        unsafe {
+            self.room(4);
+            if self.simples != 0 {
+                ffi::lua_rawgeti(lua, self.simples, i64::from(value));
+                if ffi::lua_type(lua, -1) != ffi::LUA_TNIL {
+                    return;
+                }
+                ffi::lua_settop(lua, -2);
+            }
+            ffi::lua_createtable(lua, 0, 1);
+            ffi::lua_pushinteger(lua, i64::from(value));
+            ffi::lua_setfield(lua, -2, c"simple".as_ptr());
+            ffi::lua_rawgeti(lua, ANCHORS, anchor::SIMPLE);
+            ffi::lua_setmetatable(lua, -2);
+        }
+    }
+}
+
+/// A size hint for `lua_createtable`.
+#[inline]
+fn clamp(count: usize) -> c_int {
+    c_int::try_from(count).unwrap_or(c_int::MAX)
+}

@@ -1,0 +1,208 @@
+//! `cbor.encode` and `cbor.decode`.
+//!
+//! # Proof
+//! As for [`super::json`]. Tag handlers run inside the builder, which owns nothing.
+
+use super::builder::Builder;
+use super::encode;
+use super::state::{enter, guarded, leave, raise, state, string, Panic, OPTIONS};
+use super::walk::{Format, Policy};
+use crate::codec::cbor::{self, ScanOptions};
+use crate::codec::{CodecError, ErrorKind};
+use mlua::ffi::{self, lua_State};
+use std::ffi::c_int;
+
+/// Upvalue 4 of a CBOR codec's functions: its table of tag handlers, or nil.
+const HANDLERS: c_int = ffi::lua_upvalueindex(4);
+/// Upvalue 5 of a CBOR codec's functions: its table of simple values, or nil.
+const SIMPLES: c_int = ffi::lua_upvalueindex(5);
+
+/// What a CBOR codec was made with; the contents of a userdata, upvalue 3 of its functions.
+#[derive(Clone, Copy)]
+pub struct Options {
+    /// For decoding.
+    pub scan: ScanOptions,
+    /// For encoding.
+    pub policy: Policy,
+    /// How strings and floats are written.
+    pub format: Cbor,
+    /// Longest input that is decoded.
+    pub max_size: usize,
+}
+
+/// CBOR as a walk writes it.
+#[derive(Clone, Copy)]
+pub struct Cbor {
+    /// Strings that are valid UTF-8 become text strings; otherwise all are byte strings.
+    pub text: bool,
+    /// Floats take the smallest exact width; otherwise always eight bytes.
+    pub shortest: bool,
+}
+
+impl Format for Cbor {
+    const ANY_KEY: bool = true;
+    const HOOK: bool = true;
+
+    fn null(self, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
+        cbor::write_null(out)
+    }
+    fn boolean(self, out: &mut Vec<u8>, value: bool) -> Result<(), ErrorKind> {
+        cbor::write_bool(out, value)
+    }
+    #[inline]
+    fn int(self, out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
+        cbor::write_int(out, value)
+    }
+    fn uint(self, out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
+        cbor::write_uint(out, value)
+    }
+    #[inline]
+    fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
+        cbor::write_float(out, value, self.shortest)
+    }
+    #[inline]
+    fn string(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
+        if self.text && simdutf8::basic::from_utf8(bytes).is_ok() {
+            cbor::write_text(out, bytes)
+        } else {
+            cbor::write_bytes(out, bytes)
+        }
+    }
+    #[inline]
+    fn open_array(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
+        cbor::open_array(out)
+    }
+    #[inline]
+    fn separate(self, _out: &mut Vec<u8>, _index: usize) -> Result<(), ErrorKind> {
+        Ok(())
+    }
+    #[inline]
+    fn close_array(self, out: &mut Vec<u8>, open: usize, count: usize) -> Result<(), ErrorKind> {
+        cbor::close_array(out, open, count)
+    }
+    #[inline]
+    fn open_map(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
+        cbor::open_map(out)
+    }
+    #[inline]
+    fn key(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
+        self.string(out, bytes)
+    }
+    #[inline]
+    fn close_map(self, out: &mut Vec<u8>, open: usize, count: usize) -> Result<(), ErrorKind> {
+        cbor::close_map(out, open, count)
+    }
+    fn tag(self, out: &mut Vec<u8>, tag: u64) -> Result<(), ErrorKind> {
+        cbor::write_tag(out, tag)
+    }
+    fn simple(self, out: &mut Vec<u8>, value: u8) -> Result<(), ErrorKind> {
+        cbor::write_simple(out, value)
+    }
+}
+
+/// `encode(value) -> bytes | nil, message`
+///
+/// # Safety
+/// Called by Lua; a CBOR codec's function.
+pub unsafe extern "C-unwind" fn encode(lua: *mut lua_State) -> c_int {
+    // SAFETY: upvalue 3 is the codec's Options; see the module's proof for the rest.
+    unsafe {
+        ffi::luaL_checkany(lua, 1);
+        let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
+        encode::value(lua, options.format, options.policy)
+    }
+}
+
+/// `decode(bytes [, start]) -> value, next | nil, message, position`
+///
+/// # Safety
+/// Called by Lua; a CBOR codec's function.
+pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: as `encode`. The bytes stay at stack index 1 while they are used.
+    unsafe {
+        let start = encode::text_and_start(lua);
+        let bytes = string(lua, 1);
+        let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
+        let job = enter(lua, &marker);
+        let scanned = guarded(|| {
+            if bytes.len() > options.max_size {
+                return Err(CodecError::new(ErrorKind::TooLarge, options.max_size));
+            }
+            let end = cbor::scan_item(bytes, start.unwrap_or(0), &mut (*job).tape, &options.scan)?;
+            if start.is_none() && end < bytes.len() {
+                return Err(CodecError::new(ErrorKind::TrailingGarbage, end));
+            }
+            Ok(end)
+        });
+        match scanned {
+            Ok(Ok(next)) => {
+                ffi::lua_settop(lua, 1);
+                let table = |index| if ffi::lua_type(lua, index) == ffi::LUA_TTABLE { index } else { 0 };
+                let builder = Builder::new(lua, state(lua), job, bytes).with(table(HANDLERS), table(SIMPLES));
+                builder.push(0);
+                leave(lua, job);
+                ffi::lua_pushinteger(lua, next as i64 + 1); // OK because a string is shorter than i64::MAX
+                2
+            }
+            Ok(Err(error)) => {
+                (*job).message = format!("{} at byte {}", error.kind, error.offset + 1);
+                encode::failure(lua, job, error.offset)
+            }
+            Err(Panic) => raise(lua, Panic::TEXT),
+        }
+    }
+}
+
+/// `cbor_codec(utf8, big, depth, empty_array, max_size, text, shortest, integral, any_order, tags, simples)
+/// -> encode, decode`: for the prelude, which checks options.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn codec(lua: *mut lua_State) -> c_int {
+    // SAFETY: arguments are plain values; the userdata holds a Copy struct without destructor.
+    unsafe {
+        ffi::lua_settop(lua, 11);
+        let options = options(lua, 1);
+        let place = ffi::lua_newuserdata(lua, size_of::<Options>());
+        place.cast::<Options>().write(options);
+        for function in [encode as ffi::lua_CFunction, decode] {
+            super::open::push_upvalues(lua, 12);
+            ffi::lua_pushvalue(lua, 10);
+            ffi::lua_pushvalue(lua, 11);
+            ffi::lua_pushcclosure(lua, function, 5);
+        }
+        2
+    }
+}
+
+/// The options at stack indices `first`..: see [`codec`].
+///
+/// # Safety
+/// In a raw function called by the prelude.
+pub unsafe fn options(lua: *mut lua_State, first: c_int) -> Options {
+    // SAFETY: conversions of plain values.
+    unsafe {
+        let flag = |index: c_int| ffi::lua_toboolean(lua, first + index) != 0;
+        let max_depth = encode::size(lua, first + 2);
+        Options {
+            scan: ScanOptions {
+                max_depth,
+                big: encode::big(lua, first + 1),
+                integers: encode::INTEGERS,
+                integral_floats: flag(7),
+                utf8: flag(0),
+            },
+            policy: Policy {
+                max_depth,
+                empty_array: flag(3),
+                any_order: flag(8),
+            },
+            format: Cbor {
+                text: flag(5),
+                shortest: flag(6),
+            },
+            max_size: encode::size(lua, first + 4),
+        }
+    }
+}

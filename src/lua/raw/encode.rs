@@ -1,0 +1,124 @@
+//! What the codecs' entry points share: running a walk and handing over its bytes, reading arguments, failing.
+//!
+//! # Proof
+//! As for [`super::json`]: the buffers are the job's, nothing is owned across a call that may raise.
+
+use super::path;
+use super::state::{enter, guarded, leave, push_bytes, raise, state, Job, Panic};
+use super::walk::{Fail, Format, Policy, Walk};
+use crate::codec::{Big, Integers};
+use mlua::ffi::{self, lua_State};
+use std::ffi::c_int;
+
+/// The integers this Lua's numbers hold exactly.
+pub const INTEGERS: Integers = if cfg!(any(feature = "lua51", feature = "lua52", feature = "luajit")) {
+    Integers::Double
+} else {
+    Integers::I64
+};
+
+/// Encode the value at index 1 and return it as a string, or `nil, message`.
+///
+/// # Safety
+/// In a raw function whose frame owns nothing.
+#[inline]
+pub unsafe fn value<F: Format>(lua: *mut lua_State, format: F, policy: Policy) -> c_int {
+    let marker = 0u8;
+    // SAFETY: by contract; `prepare` may raise and comes before anything else.
+    unsafe {
+        let identities = (*state(lua)).identities;
+        let job = enter(lua, &marker);
+        let mut walk = Walk::prepare(lua, job, identities, format, policy);
+        match guarded(|| walk.run(1)) {
+            Ok(Ok(())) => {
+                let out = &(*job).out;
+                ffi::lua_pushlstring(lua, out.as_ptr().cast(), out.len());
+                leave(lua, job);
+                1
+            }
+            Ok(Err(Fail::Hook)) => {
+                leave(lua, job);
+                ffi::lua_error(lua) // the hook's own error, which is on top of the stack
+            }
+            Ok(Err(fail)) => {
+                (*job).out = path::text(&*job, "", fail);
+                ffi::lua_pushnil(lua);
+                push_bytes(lua, &(*job).out);
+                leave(lua, job);
+                2
+            }
+            Err(Panic) => raise(lua, Panic::TEXT),
+        }
+    }
+}
+
+/// `nil, message, position`, with the job's message and a 0-based offset that becomes a 1-based position.
+///
+/// # Safety
+/// As [`value`]; ends the job.
+#[cold]
+pub unsafe fn failure(lua: *mut lua_State, job: *mut Job, offset: usize) -> c_int {
+    // SAFETY: the message is the job's.
+    unsafe {
+        ffi::lua_pushnil(lua);
+        push_bytes(lua, (*job).message.as_bytes());
+        ffi::lua_pushinteger(lua, offset as i64 + 1); // OK because a string is shorter than i64::MAX
+        leave(lua, job);
+        3
+    }
+}
+
+/// Check arguments `text [, start]`: a string (numbers are not), and a 1-based position that may be just after its
+/// end. Returns the 0-based start.
+///
+/// # Safety
+/// As [`value`]; raises on wrong arguments.
+pub unsafe fn text_and_start(lua: *mut lua_State) -> Option<usize> {
+    // SAFETY: by contract.
+    unsafe {
+        ffi::luaL_checktype(lua, 1, ffi::LUA_TSTRING);
+        if ffi::lua_type(lua, 2) <= ffi::LUA_TNIL {
+            return None;
+        }
+        let start = ffi::luaL_checkinteger(lua, 2);
+        let len = ffi::lua_rawlen(lua, 1);
+        match usize::try_from(start) {
+            Ok(start) if start >= 1 && start <= len + 1 => Some(start - 1),
+            _ => {
+                ffi::luaL_argerror(lua, 2, c"position out of range".as_ptr());
+                None
+            }
+        }
+    }
+}
+
+/// The `big` option, given by the prelude as 0 (error), 1 (float), 2 (string), 3 (wrap), 4 (cdata).
+///
+/// # Safety
+/// In a raw function called by the prelude.
+pub unsafe fn big(lua: *mut lua_State, index: c_int) -> Big {
+    // SAFETY: a plain conversion.
+    match unsafe { ffi::lua_tointeger(lua, index) } {
+        1 => Big::Float,
+        2 => Big::String,
+        3 => Big::Wrap,
+        4 => Big::Cdata,
+        _ => Big::Error,
+    }
+}
+
+/// A size or count given by the prelude; negative or missing means no limit.
+///
+/// # Safety
+/// In a raw function called by the prelude.
+pub unsafe fn size(lua: *mut lua_State, index: c_int) -> usize {
+    // SAFETY: a plain conversion.
+    let n = unsafe {
+        if ffi::lua_type(lua, index) == ffi::LUA_TNUMBER {
+            ffi::lua_tointeger(lua, index)
+        } else {
+            -1
+        }
+    };
+    usize::try_from(n).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,126 @@
+//! Protected calls out of a walk: the encoding hook (`__tocbor`), raw fields, LuaJIT's 64-bit cdata.
+//!
+//! # Proof
+//! Whatever may raise (field access through metamethods, the hook itself) runs inside a function called by
+//! `lua_pcall`, which catches it. That function and the field names wait in the anchors table, from where
+//! `lua_rawgeti` fetches them without allocating; nothing else here can raise.
+
+use super::state::{anchor, string, ANCHORS};
+use super::walk::Fail;
+use crate::codec::ErrorKind;
+use mlua::ffi::{self, lua_State};
+use std::ffi::c_int;
+
+/// Called by `lua_pcall` with a value: `getmetatable(value).__tocbor(value)`, or nil where there is no such field.
+///
+/// # Safety
+/// Called by Lua.
+pub unsafe extern "C-unwind" fn tocbor(lua: *mut lua_State) -> c_int {
+    // SAFETY: may raise; owns nothing.
+    unsafe {
+        if ffi::lua_getmetatable(lua, 1) == 0 {
+            return 0;
+        }
+        ffi::lua_getfield(lua, -1, c"__tocbor".as_ptr());
+        if ffi::lua_type(lua, -1) == ffi::LUA_TNIL {
+            return 0;
+        }
+        ffi::lua_pushvalue(lua, 1);
+        ffi::lua_call(lua, 1, 1);
+        if ffi::lua_type(lua, -1) != ffi::LUA_TSTRING {
+            return ffi::luaL_error(lua, c"__tocbor must return a string of CBOR".as_ptr());
+        }
+        1
+    }
+}
+
+/// Append what the value's `__tocbor` returns; `false` if it has none. On `Fail::Hook` the error is on the stack.
+///
+/// # Safety
+/// In a walk; `at` is the value's index.
+pub unsafe fn call(lua: *mut lua_State, at: c_int, out: *mut Vec<u8>) -> Result<bool, Fail> {
+    // SAFETY: `lua_pcall` catches; the walk made room; `out` is the job's, which nested calls do not touch.
+    unsafe {
+        ffi::lua_rawgeti(lua, ANCHORS, anchor::TOCBOR);
+        ffi::lua_pushvalue(lua, at);
+        if ffi::lua_pcall(lua, 1, 1, 0) != ffi::LUA_OK {
+            return Err(Fail::Hook);
+        }
+        if ffi::lua_type(lua, -1) != ffi::LUA_TSTRING {
+            return Ok(false);
+        }
+        let bytes = string(lua, -1);
+        let out = &mut *out;
+        out.try_reserve(bytes.len()).map_err(|_| ErrorKind::OutOfMemory)?;
+        out.extend_from_slice(bytes);
+        Ok(true)
+    }
+}
+
+/// Push the field of the table at `table` whose name is anchored at `name`.
+///
+/// # Safety
+/// In a walk.
+pub unsafe fn push_field(lua: *mut lua_State, table: c_int, name: i64) {
+    // SAFETY: raw access with an existing string neither allocates nor raises.
+    unsafe {
+        ffi::lua_rawgeti(lua, ANCHORS, name);
+        ffi::lua_rawget(lua, table);
+    }
+}
+
+/// The integer in the field named at `name`, if it is one; the stack is left as it was.
+///
+/// # Safety
+/// In a walk.
+pub unsafe fn integer(lua: *mut lua_State, table: c_int, name: i64) -> Option<i64> {
+    // SAFETY: as `push_field`; only numbers are converted.
+    unsafe {
+        push_field(lua, table, name);
+        let mut exact = 0;
+        let n = if ffi::lua_type(lua, -1) == ffi::LUA_TNUMBER {
+            ffi::lua_tointegerx(lua, -1, &mut exact)
+        } else {
+            0
+        };
+        ffi::lua_settop(lua, -2);
+        (exact != 0).then_some(n)
+    }
+}
+
+/// A 64-bit integer of LuaJIT.
+#[cfg(feature = "luajit")]
+pub enum Cdata {
+    /// `int64_t`.
+    Signed(i64),
+    /// `uint64_t`.
+    Unsigned(u64),
+}
+
+/// The cdata on top of the stack as an integer, if it is one.
+///
+/// # Safety
+/// In a walk.
+#[cfg(feature = "luajit")]
+pub unsafe fn cdata(lua: *mut lua_State) -> Result<Option<Cdata>, Fail> {
+    // SAFETY: `lua_pcall` catches.
+    unsafe {
+        let top = ffi::lua_gettop(lua);
+        ffi::lua_rawgeti(lua, ANCHORS, anchor::READ_CDATA);
+        ffi::lua_pushvalue(lua, top);
+        if ffi::lua_pcall(lua, 1, 1, 0) != ffi::LUA_OK {
+            return Err(Fail::Hook);
+        }
+        let mut number = None;
+        if ffi::lua_type(lua, -1) == ffi::LUA_TSTRING {
+            let digits = std::str::from_utf8(string(lua, -1)).unwrap_or_default();
+            number = digits
+                .parse()
+                .map(Cdata::Signed)
+                .or_else(|_| digits.parse().map(Cdata::Unsigned))
+                .ok();
+        }
+        ffi::lua_settop(lua, top);
+        Ok(number)
+    }
+}

@@ -1,0 +1,214 @@
+//! `json.encode` and `json.decode`.
+//!
+//! # Proof
+//! Arguments are taken before anything is owned; scanning and walking run under `guarded`; results are pushed from
+//! the job's buffers, so an error raised by a push skips nothing. The job of a call that is left by an error is found
+//! and cleared by the next call (see [`super::state`]).
+
+use super::builder::Builder;
+use super::encode;
+use super::state::{enter, guarded, leave, raise, state, string, Panic, OPTIONS};
+use super::walk::{Format, Policy};
+use crate::codec::json::{self, ScanOptions};
+use crate::codec::{CodecError, ErrorKind};
+use mlua::ffi::{self, lua_State};
+use std::ffi::c_int;
+
+/// What a JSON codec was made with; the contents of a userdata, upvalue 3 of its functions.
+#[derive(Clone, Copy)]
+pub struct Options {
+    /// For decoding.
+    pub scan: ScanOptions,
+    /// For encoding.
+    pub policy: Policy,
+    /// Longest text that is decoded.
+    pub max_size: usize,
+}
+
+/// JSON as a walk writes it.
+#[derive(Clone, Copy)]
+pub struct Json {
+    /// Strings must be UTF-8.
+    pub utf8: bool,
+}
+
+/// Append one byte.
+#[inline]
+fn byte(out: &mut Vec<u8>, byte: u8) -> Result<(), ErrorKind> {
+    if out.len() == out.capacity() {
+        out.try_reserve(64).map_err(|_| ErrorKind::OutOfMemory)?;
+    }
+    out.push(byte);
+    Ok(())
+}
+
+/// Append bytes.
+#[inline]
+fn bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
+    out.try_reserve(bytes.len()).map_err(|_| ErrorKind::OutOfMemory)?;
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+impl Format for Json {
+    const ANY_KEY: bool = false;
+    const HOOK: bool = false;
+
+    fn null(self, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
+        bytes(out, b"null")
+    }
+    fn boolean(self, out: &mut Vec<u8>, value: bool) -> Result<(), ErrorKind> {
+        bytes(out, if value { b"true" } else { b"false" })
+    }
+    #[inline]
+    fn int(self, out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
+        json::write_int(out, value)
+    }
+    fn uint(self, out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
+        json::write_uint(out, value)
+    }
+    #[inline]
+    fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
+        json::write_float(out, value)
+    }
+    #[inline]
+    fn string(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
+        json::write_str(out, bytes, self.utf8)
+    }
+    #[inline]
+    fn open_array(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
+        byte(out, b'[').map(|()| 0)
+    }
+    #[inline]
+    fn separate(self, out: &mut Vec<u8>, index: usize) -> Result<(), ErrorKind> {
+        if index == 0 {
+            return Ok(());
+        }
+        byte(out, b',')
+    }
+    #[inline]
+    fn close_array(self, out: &mut Vec<u8>, _open: usize, _count: usize) -> Result<(), ErrorKind> {
+        byte(out, b']')
+    }
+    #[inline]
+    fn open_map(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
+        byte(out, b'{').map(|()| 0)
+    }
+    #[inline]
+    fn key(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
+        json::write_str(out, bytes, self.utf8)?;
+        byte(out, b':')
+    }
+    #[inline]
+    fn close_map(self, out: &mut Vec<u8>, _open: usize, _count: usize) -> Result<(), ErrorKind> {
+        byte(out, b'}')
+    }
+    /// JSON has no tags: the tagged value stands alone.
+    fn tag(self, _out: &mut Vec<u8>, _tag: u64) -> Result<(), ErrorKind> {
+        Ok(())
+    }
+    fn simple(self, out: &mut Vec<u8>, _value: u8) -> Result<(), ErrorKind> {
+        self.null(out)
+    }
+}
+
+/// `encode(value) -> text | nil, message`
+///
+/// # Safety
+/// Called by Lua; a JSON codec's function.
+pub unsafe extern "C-unwind" fn encode(lua: *mut lua_State) -> c_int {
+    // SAFETY: upvalue 3 is the codec's Options; see the module's proof for the rest.
+    unsafe {
+        ffi::luaL_checkany(lua, 1);
+        let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
+        let format = Json { utf8: options.scan.utf8 };
+        encode::value(lua, format, options.policy)
+    }
+}
+
+/// `decode(text [, start]) -> value [, next] | nil, message, position`
+///
+/// # Safety
+/// Called by Lua; a JSON codec's function.
+pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: as `encode`. The text stays at stack index 1 while its bytes are used.
+    unsafe {
+        let start = encode::text_and_start(lua);
+        let text = string(lua, 1);
+        let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
+        let job = enter(lua, &marker);
+        let scanned = guarded(|| {
+            let tape = &mut (*job).tape;
+            if text.len() > options.max_size {
+                return Err(CodecError::new(ErrorKind::TooLarge, options.max_size));
+            }
+            match start {
+                None => json::scan(text, tape, &options.scan).map(|()| text.len()),
+                Some(start) => json::scan_value(text, start, tape, &options.scan),
+            }
+        });
+        match scanned {
+            Ok(Ok(next)) => {
+                let builder = Builder::new(lua, state(lua), job, text);
+                builder.push(0);
+                leave(lua, job);
+                if start.is_none() {
+                    return 1;
+                }
+                ffi::lua_pushinteger(lua, next as i64 + 1); // OK because a string is shorter than i64::MAX
+                2
+            }
+            Ok(Err(error)) => {
+                let (line, column) = error.line_column(text);
+                (*job).message = format!("{} at line {line} col {column} (byte {})", error.kind, error.offset + 1);
+                encode::failure(lua, job, error.offset)
+            }
+            Err(Panic) => raise(lua, Panic::TEXT),
+        }
+    }
+}
+
+/// `json_codec(utf8, big, depth, empty_array, max_size) -> encode, decode`: for the prelude, which checks options.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn codec(lua: *mut lua_State) -> c_int {
+    // SAFETY: arguments are plain values; the userdata holds a Copy struct without destructor.
+    unsafe {
+        let options = options(lua, 1);
+        let place = ffi::lua_newuserdata(lua, size_of::<Options>());
+        place.cast::<Options>().write(options);
+        let at = ffi::lua_gettop(lua);
+        super::open::push_function(lua, encode, at);
+        super::open::push_function(lua, decode, at);
+        2
+    }
+}
+
+/// The options at stack indices `first`..: utf8, big, depth, empty_array, max_size.
+///
+/// # Safety
+/// In a raw function called by the prelude.
+pub unsafe fn options(lua: *mut lua_State, first: c_int) -> Options {
+    // SAFETY: conversions of plain values; `luaL_check*` may raise, nothing is owned.
+    unsafe {
+        let utf8 = ffi::lua_toboolean(lua, first) != 0;
+        let big = encode::big(lua, first + 1);
+        let max_depth = encode::size(lua, first + 2);
+        Options {
+            scan: ScanOptions {
+                max_depth,
+                utf8,
+                big,
+                integers: encode::INTEGERS,
+            },
+            policy: Policy {
+                max_depth,
+                empty_array: ffi::lua_toboolean(lua, first + 3) != 0,
+                any_order: true,
+            },
+            max_size: encode::size(lua, first + 4),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! `luaopen_fkrpc` and one `luaopen_fkrpc_<name>` per submodule; how the library sets itself up in a Lua state.
+//!
+//! Every submodule is made once per state and cached in the anchors table, so that `require "fkrpc".json` and
+//! `require "fkrpc.json"` are the same table, in whatever order they are asked for.
+//!
+//! # Proof
+//! Everything here may raise and owns nothing: the state is written into its userdata before the userdata gets the
+//! metatable whose `__gc` drops it.
+
+use super::state::{anchor, push_bytes, Identities, State};
+use super::{cbor, hook, json};
+use crate::lua::modules;
+use mlua::ffi::{self, lua_CFunction, lua_State};
+use std::ffi::{c_int, c_void, CStr};
+
+/// Its address is the registry key of the anchors table.
+static REGISTRY_KEY: u8 = 0;
+/// The place of the state's userdata in the anchors table.
+const STATE_USERDATA: i64 = anchor::COUNT as i64 + 1; // OK because it is a small constant
+
+/// Native functions the prelude is given, by name.
+const NATIVE: &[(&CStr, lua_CFunction)] = &[(c"json_codec", json::codec), (c"cbor_codec", cbor::codec)];
+
+/// Metatables of the library: place in the anchors table and `__name`.
+const METATABLES: &[(i64, &CStr)] = &[
+    (anchor::ARRAY, c"fkrpc.array"),
+    (anchor::OBJECT, c"fkrpc.object"),
+    (anchor::ERROR, c"fkrpc.error"),
+    (anchor::TAGGED, c"fkrpc.cbor.tagged"),
+    (anchor::SIMPLE, c"fkrpc.cbor.simple"),
+    (anchor::CONNECTION, c"fkrpc.connection"),
+    (anchor::CONTEXT, c"fkrpc.context"),
+    (anchor::PROCESS, c"fkrpc.process"),
+];
+
+unsafe extern "C-unwind" fn drop_state(lua: *mut lua_State) -> c_int {
+    // SAFETY: only the state's userdata has this metatable; Lua calls it once. A second call (by hand, through the
+    // debug library) finds the metatable gone.
+    unsafe {
+        let place = ffi::lua_touserdata(lua, 1).cast::<State>();
+        if !place.is_null() && ffi::lua_getmetatable(lua, 1) != 0 {
+            ffi::lua_pushnil(lua);
+            ffi::lua_setmetatable(lua, 1);
+            std::ptr::drop_in_place(place);
+        }
+    }
+    0
+}
+
+/// Push the anchors table, made on first use.
+unsafe fn push_anchors(lua: *mut lua_State) {
+    // SAFETY: may raise; owns nothing at any time.
+    unsafe {
+        let key = (&raw const REGISTRY_KEY).cast::<c_void>();
+        if ffi::lua_rawgetp(lua, ffi::LUA_REGISTRYINDEX, key) == ffi::LUA_TTABLE {
+            return;
+        }
+        ffi::lua_settop(lua, -2);
+        ffi::lua_createtable(lua, anchor::COUNT + 1, 0);
+        let anchors = ffi::lua_gettop(lua);
+
+        let place = ffi::lua_newuserdata(lua, size_of::<State>()).cast::<State>();
+        place.write(State::new());
+        ffi::lua_createtable(lua, 0, 1);
+        ffi::lua_pushcclosure(lua, drop_state, 0);
+        ffi::lua_setfield(lua, -2, c"__gc".as_ptr());
+        ffi::lua_setmetatable(lua, -2);
+        ffi::lua_rawseti(lua, anchors, STATE_USERDATA);
+
+        for &(index, name) in METATABLES {
+            ffi::lua_createtable(lua, 0, 2);
+            ffi::lua_pushstring(lua, name.as_ptr());
+            ffi::lua_setfield(lua, -2, c"__name".as_ptr());
+            ffi::lua_rawseti(lua, anchors, index);
+        }
+        for (index, name) in [
+            (anchor::TAG, c"tag"),
+            (anchor::VALUE, c"value"),
+            (anchor::SIMPLE_NAME, c"simple"),
+        ] {
+            ffi::lua_pushstring(lua, name.as_ptr());
+            ffi::lua_rawseti(lua, anchors, index);
+        }
+        ffi::lua_createtable(lua, 256, 0);
+        ffi::lua_rawseti(lua, anchors, anchor::KEYS_TABLE);
+        ffi::lua_createtable(lua, 0, 8);
+        ffi::lua_rawseti(lua, anchors, anchor::MODULES);
+        ffi::lua_pushcclosure(lua, hook::tocbor, 0);
+        ffi::lua_rawseti(lua, anchors, anchor::TOCBOR);
+
+        let identity = |index: i64| {
+            ffi::lua_rawgeti(lua, anchors, index);
+            let pointer = ffi::lua_topointer(lua, -1);
+            ffi::lua_settop(lua, -2);
+            pointer
+        };
+        (*place).identities = Identities {
+            array: identity(anchor::ARRAY),
+            object: identity(anchor::OBJECT),
+            error: identity(anchor::ERROR),
+            tagged: identity(anchor::TAGGED),
+            simple: identity(anchor::SIMPLE),
+            connection: identity(anchor::CONNECTION),
+        };
+        push_native(lua, anchors);
+        ffi::lua_rawseti(lua, anchors, anchor::NATIVE);
+
+        ffi::lua_pushvalue(lua, anchors);
+        ffi::lua_rawsetp(lua, ffi::LUA_REGISTRYINDEX, key);
+    }
+}
+
+/// Push the table of native functions.
+unsafe fn push_native(lua: *mut lua_State, anchors: c_int) {
+    // SAFETY: as `push_anchors`.
+    unsafe {
+        let size = c_int::try_from(NATIVE.len()).unwrap_or(0);
+        ffi::lua_createtable(lua, 0, size + 8);
+        let set = |function: lua_CFunction, name: &CStr| {
+            ffi::lua_rawgeti(lua, anchors, STATE_USERDATA);
+            ffi::lua_pushvalue(lua, anchors);
+            ffi::lua_pushnil(lua);
+            ffi::lua_pushcclosure(lua, function, 3);
+            ffi::lua_setfield(lua, -2, name.as_ptr());
+        };
+        for &(name, function) in NATIVE {
+            set(function, name);
+        }
+        set(load_module, c"module");
+        ffi::lua_pushvalue(lua, anchors);
+        ffi::lua_setfield(lua, -2, c"anchors".as_ptr());
+        for (index, name) in [
+            (anchor::ARRAY, c"array_metatable"),
+            (anchor::OBJECT, c"object_metatable"),
+            (anchor::ERROR, c"error_metatable"),
+            (anchor::TAGGED, c"tagged_metatable"),
+            (anchor::SIMPLE, c"simple_metatable"),
+            (anchor::CONTEXT, c"context_metatable"),
+        ] {
+            ffi::lua_rawgeti(lua, anchors, index);
+            ffi::lua_setfield(lua, -2, name.as_ptr());
+        }
+        ffi::lua_pushlightuserdata(lua, std::ptr::null_mut());
+        ffi::lua_setfield(lua, -2, c"null".as_ptr());
+        push_bytes(lua, env!("CARGO_PKG_VERSION").as_bytes());
+        ffi::lua_setfield(lua, -2, c"version".as_ptr());
+        push_bytes(lua, modules::FEATURES.as_bytes());
+        ffi::lua_setfield(lua, -2, c"features".as_ptr());
+    }
+}
+
+/// Push the first three upvalues of a raw function: state, anchors, the value at `options` (0: nil).
+///
+/// # Safety
+/// In a raw function. May raise.
+pub unsafe fn push_upvalues(lua: *mut lua_State, options: c_int) {
+    // SAFETY: by contract.
+    unsafe {
+        ffi::lua_pushvalue(lua, super::state::STATE);
+        ffi::lua_pushvalue(lua, super::state::ANCHORS);
+        if options == 0 {
+            ffi::lua_pushnil(lua);
+        } else {
+            ffi::lua_pushvalue(lua, options);
+        }
+    }
+}
+
+/// Push a raw function with the value at `options` (0: nil) as its third upvalue.
+///
+/// # Safety
+/// In a raw function. May raise.
+pub unsafe fn push_function(lua: *mut lua_State, function: lua_CFunction, options: c_int) {
+    // SAFETY: by contract.
+    unsafe {
+        push_upvalues(lua, options);
+        ffi::lua_pushcclosure(lua, function, 3);
+    }
+}
+
+/// `native.module(name)`: the submodule, loaded on first use; nil if there is none of that name.
+unsafe extern "C-unwind" fn load_module(lua: *mut lua_State) -> c_int {
+    // SAFETY: upvalue 2 is the anchors table.
+    unsafe {
+        if ffi::lua_type(lua, 1) != ffi::LUA_TSTRING {
+            return 0;
+        }
+        ffi::lua_settop(lua, 1);
+        ffi::lua_pushvalue(lua, super::state::ANCHORS);
+        push_module(lua, 2, super::state::string(lua, 1))
+    }
+}
+
+/// Push the submodule `name`; 1, or 0 if there is none. The name must stay on the stack while this runs.
+unsafe fn push_module(lua: *mut lua_State, anchors: c_int, name: &[u8]) -> c_int {
+    // SAFETY: may raise; owns nothing.
+    unsafe {
+        ffi::lua_rawgeti(lua, anchors, anchor::MODULES);
+        let loaded = ffi::lua_gettop(lua);
+        push_bytes(lua, name);
+        ffi::lua_rawget(lua, loaded);
+        if ffi::lua_type(lua, -1) != ffi::LUA_TNIL {
+            return 1;
+        }
+        let Some(module) = modules::find(name) else { return 0 };
+        let status = ffi::luaL_loadbufferx(
+            lua,
+            module.source.as_ptr().cast(),
+            module.source.len(),
+            module.chunk.as_ptr(),
+            c"t".as_ptr(),
+        );
+        if status != ffi::LUA_OK {
+            ffi::lua_error(lua);
+        }
+        ffi::lua_rawgeti(lua, anchors, anchor::NATIVE);
+        ffi::lua_call(lua, 1, 1);
+        push_bytes(lua, name);
+        ffi::lua_pushvalue(lua, -2);
+        ffi::lua_rawset(lua, loaded);
+        1
+    }
+}
+
+/// The body of every `luaopen_*`.
+///
+/// # Safety
+/// Called by `require` with a valid state.
+unsafe fn open(lua: *mut lua_State, name: &[u8]) -> c_int {
+    // SAFETY: by contract.
+    unsafe {
+        push_anchors(lua);
+        let anchors = ffi::lua_gettop(lua);
+        push_module(lua, anchors, name)
+    }
+}
+
+macro_rules! luaopen {
+    ($($function:ident => $module:literal),* $(,)?) => {$(
+        /// Called by `require`.
+        ///
+        /// # Safety
+        /// With a valid state, as `require` does.
+        #[no_mangle]
+        pub unsafe extern "C-unwind" fn $function(lua: *mut lua_State) -> c_int {
+            // SAFETY: by contract.
+            unsafe { open(lua, $module) }
+        }
+    )*};
+}
+
+luaopen! {
+    luaopen_fkrpc => b"fkrpc",
+    luaopen_fkrpc_json => b"json",
+    luaopen_fkrpc_cbor => b"cbor",
+    luaopen_fkrpc_jsonrpc => b"jsonrpc",
+}

@@ -1,0 +1,82 @@
+//! Texts for values that cannot be encoded: the path to the value and what is wrong with it.
+//!
+//! Used on failures only, so it may allocate freely; it refuses to print long or binary keys in full.
+
+use super::state::Job;
+use super::walk::Fail;
+use crate::codec::ErrorKind;
+use mlua::ffi;
+
+/// Longest part of a key that is shown.
+const SHOWN: usize = 40;
+/// Segments shown of a very long path.
+const SEGMENTS: usize = 24;
+
+/// A string key as a path segment: `.name`, or `["odd name"]`.
+pub fn name(key: &[u8]) -> Vec<u8> {
+    let plain = !key.is_empty()
+        && key.len() <= SHOWN
+        && !key[0].is_ascii_digit() // OK because the key is not empty
+        && key.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    if plain {
+        let mut segment = vec![b'.'];
+        segment.extend_from_slice(key);
+        return segment;
+    }
+    let shown = &key[..key.len().min(SHOWN)];
+    let dots = if shown.len() < key.len() { "..." } else { "" };
+    format!("[\"{}{dots}\"]", shown.escape_ascii()).into_bytes()
+}
+
+/// `players[3].name: cannot encode a function`; `root` names the whole value where it has a name (`params`).
+pub fn text(job: &Job, root: &str, fail: Fail) -> Vec<u8> {
+    let mut text = Vec::from(root.as_bytes());
+    for segment in job.path.iter().rev().take(SEGMENTS) {
+        let segment = match segment.strip_prefix(b".") {
+            Some(rest) if text.is_empty() => rest,
+            _ => segment,
+        };
+        text.extend_from_slice(segment);
+    }
+    if job.path.len() > SEGMENTS {
+        text.extend_from_slice(b"...");
+    }
+    if !text.is_empty() {
+        text.extend_from_slice(b": ");
+    }
+    text.extend_from_slice(reason(fail).as_bytes());
+    text
+}
+
+fn reason(fail: Fail) -> String {
+    match fail {
+        Fail::Codec(ErrorKind::InvalidUtf8) => {
+            "string is not valid UTF-8 (set strings = \"bytes\" to send raw bytes)".into()
+        }
+        Fail::Codec(kind) => kind.to_string(),
+        Fail::Type(kind) => format!("cannot encode a {}", type_name(kind)),
+        Fail::Mixed => "table has both string and number keys; mark it with object() to make the numbers strings".into(),
+        Fail::Sparse => {
+            "array has holes (sparse); fill them with null, or mark it with object() to make the numbers strings".into()
+        }
+        Fail::Key(kind) => format!("cannot encode a {} as a key", type_name(kind)),
+        Fail::Cycle => "table contains itself (a cycle)".into(),
+        Fail::Hook => "encoding hook failed".into(),
+        Fail::Tagged => "tag or simple value out of range".into(),
+        Fail::Stack => "nested too deeply for the Lua stack".into(),
+    }
+}
+
+fn type_name(kind: i32) -> &'static str {
+    match kind {
+        ffi::LUA_TNIL => "nil",
+        ffi::LUA_TBOOLEAN => "boolean",
+        ffi::LUA_TLIGHTUSERDATA => "light userdata",
+        ffi::LUA_TNUMBER => "number",
+        ffi::LUA_TTABLE => "table",
+        ffi::LUA_TFUNCTION => "function",
+        ffi::LUA_TUSERDATA => "userdata",
+        ffi::LUA_TTHREAD => "thread",
+        _ => "cdata",
+    }
+}

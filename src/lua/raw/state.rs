@@ -1,0 +1,278 @@
+//! What the library keeps per Lua state: scratch buffers ("jobs"), the key cache, identities of its metatables.
+//!
+//! It holds no Lua value itself: those live in the anchors table, which every raw function has as an upvalue.
+//!
+//! # Why jobs
+//! A Lua error is a longjmp (or a foreign unwind): it skips every Rust destructor on its way. So no raw function owns
+//! memory; it borrows a [`Job`] of the state. Calls nest (an encoding hook, a tag handler, a finalizer that the
+//! collector runs inside `lua_pushlstring` may call the codec again), so each nested call has a job of its own, and a
+//! job whose call was left by a longjmp must be recognised. All frames of one Lua state live on one C stack, which
+//! grows downwards: a job that was entered at an address *below* the present frame belongs to a call that is over.
+
+use super::keys::KeyCache;
+use crate::codec::Tape;
+use mlua::ffi::{self, lua_State};
+use std::ffi::{c_int, c_void};
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+/// Upvalue 1 of every raw function: the [`State`] userdata.
+pub const STATE: c_int = ffi::lua_upvalueindex(1);
+/// Upvalue 2 of every raw function: the anchors table.
+pub const ANCHORS: c_int = ffi::lua_upvalueindex(2);
+/// Upvalue 3 of every raw function: the options userdata of a codec, or nil.
+pub const OPTIONS: c_int = ffi::lua_upvalueindex(3);
+
+/// Places in the anchors table; the key cache uses [`KEYS_TABLE`]'s table.
+pub mod anchor {
+    /// Metatable of arrays.
+    pub const ARRAY: i64 = 1;
+    /// Metatable of objects.
+    pub const OBJECT: i64 = 2;
+    /// Metatable of error objects.
+    pub const ERROR: i64 = 3;
+    /// Metatable of tagged CBOR values.
+    pub const TAGGED: i64 = 4;
+    /// Metatable of simple CBOR values.
+    pub const SIMPLE: i64 = 5;
+    /// Strings of the key cache.
+    pub const KEYS_TABLE: i64 = 6;
+    /// LuaJIT: `function(high, low, unsigned)` that makes 64-bit cdata.
+    pub const MAKE_CDATA: i64 = 7;
+    /// LuaJIT: `function(cdata)` that returns the digits of 64-bit cdata, or nil.
+    pub const READ_CDATA: i64 = 8;
+    /// Metatable of connections.
+    pub const CONNECTION: i64 = 9;
+    /// Metatable of request contexts.
+    pub const CONTEXT: i64 = 10;
+    /// Metatable of processes.
+    pub const PROCESS: i64 = 11;
+    /// The table of loaded submodules.
+    pub const MODULES: i64 = 12;
+    /// The table of native functions the prelude gets.
+    pub const NATIVE: i64 = 13;
+    /// The protected part of encoding hooks.
+    pub const TOCBOR: i64 = 14;
+    /// The string `tag`.
+    pub const TAG: i64 = 15;
+    /// The string `value`.
+    pub const VALUE: i64 = 16;
+    /// The string `simple`.
+    pub const SIMPLE_NAME: i64 = 17;
+    /// How many there are.
+    pub const COUNT: i32 = 17;
+}
+
+/// The buffers of one call.
+#[derive(Default)]
+pub struct Job {
+    frame: usize,
+    index: usize,
+    /// What the call scans to.
+    pub tape: Tape,
+    /// What the call writes to.
+    pub out: Vec<u8>,
+    /// The bytes behind the tape where they are not a Lua string: a received frame.
+    pub source: Vec<u8>,
+    /// Segments of the path to a value that cannot be encoded, innermost first; then error texts.
+    pub path: Vec<Vec<u8>>,
+    /// An error text.
+    pub message: String,
+}
+
+/// Buffers above this go back to the system when their call is over.
+const KEEP_BYTES: usize = 1 << 18;
+
+impl Job {
+    fn clear(&mut self) {
+        self.tape.reset();
+        clear(&mut self.out);
+        clear(&mut self.source);
+        self.path.clear();
+        self.message.clear();
+    }
+}
+
+/// Empty `bytes`; memory taken for a giant goes back to the system.
+pub fn clear(bytes: &mut Vec<u8>) {
+    bytes.clear();
+    if bytes.capacity() > KEEP_BYTES {
+        *bytes = Vec::new();
+    }
+}
+
+/// Identities (`lua_topointer`) of metatables, compared without touching the stack.
+#[derive(Clone, Copy)]
+pub struct Identities {
+    /// Of arrays.
+    pub array: *const c_void,
+    /// Of objects.
+    pub object: *const c_void,
+    /// Of error objects.
+    pub error: *const c_void,
+    /// Of tagged CBOR values.
+    pub tagged: *const c_void,
+    /// Of simple CBOR values.
+    pub simple: *const c_void,
+    /// Of connections.
+    pub connection: *const c_void,
+}
+
+/// The library's memory for one Lua state; the contents of a userdata.
+pub struct State {
+    jobs: Vec<Box<[Job]>>,
+    live: usize,
+    /// Short object keys that were seen lately.
+    pub keys: KeyCache,
+    /// Metatable identities.
+    pub identities: Identities,
+}
+
+impl State {
+    /// An empty state.
+    pub const fn new() -> Self {
+        Self {
+            jobs: Vec::new(),
+            live: 0,
+            keys: KeyCache::new(),
+            identities: Identities {
+                array: std::ptr::null(),
+                object: std::ptr::null(),
+                error: std::ptr::null(),
+                tagged: std::ptr::null(),
+                simple: std::ptr::null(),
+                connection: std::ptr::null(),
+            },
+        }
+    }
+
+    /// A cleared job for the call whose frame holds `frame`, or `None` if memory is short.
+    fn enter(&mut self, frame: usize) -> Option<*mut Job> {
+        while self.live > 0 && self.jobs[self.live - 1][0].frame <= frame {
+            self.live -= 1; // that call was left by a Lua error
+            self.jobs[self.live][0].clear();
+        }
+        if self.live == self.jobs.len() {
+            self.jobs.try_reserve(1).ok()?;
+            let mut one = Vec::new();
+            one.try_reserve_exact(1).ok()?;
+            one.push(Job::default());
+            self.jobs.push(one.into_boxed_slice());
+        }
+        let job = &mut self.jobs[self.live][0];
+        job.frame = frame;
+        job.index = self.live;
+        self.live += 1;
+        Some(job)
+    }
+
+    /// End the job at `index` and those that nested calls left behind above it.
+    fn leave(&mut self, index: usize) {
+        while self.live > index {
+            self.live -= 1;
+            self.jobs[self.live][0].clear();
+        }
+    }
+}
+
+/// The state behind the running raw function.
+///
+/// # Safety
+/// Only in a C function that was made by [`super::open::push_function`]: upvalue 1 is the state's userdata.
+#[inline]
+pub unsafe fn state(lua: *mut lua_State) -> *mut State {
+    // SAFETY: by the function's contract upvalue 1 is a userdata that holds a State.
+    unsafe { ffi::lua_touserdata(lua, STATE).cast() }
+}
+
+/// Take a job for the running call. The pointer stays good until [`leave`], whatever nested calls do: jobs are boxed.
+///
+/// # Safety
+/// As [`state`]. `marker` must be the address of a local of the entry point, so that it lies in its frame. Raises a
+/// Lua error when memory is short: nothing with a destructor may be on the caller's stack.
+#[inline]
+pub unsafe fn enter(lua: *mut lua_State, marker: *const u8) -> *mut Job {
+    // SAFETY: `state` is valid by contract; the reference ends before anything else can touch the State.
+    let job = unsafe { (*state(lua)).enter(marker as usize) };
+    match job {
+        Some(job) => job,
+        // SAFETY: raising is allowed by the contract.
+        None => unsafe { raise(lua, b"not enough memory") },
+    }
+}
+
+/// Give the running call's job back.
+///
+/// # Safety
+/// As [`state`]; `job` is what [`enter`] returned and is not used afterwards.
+#[inline]
+pub unsafe fn leave(lua: *mut lua_State, job: *mut Job) {
+    // SAFETY: the job is boxed and alive until the state is collected.
+    unsafe {
+        let index = (*job).index;
+        (*state(lua)).leave(index);
+    }
+}
+
+/// Run Lua-free code; a panic in it becomes `Err` with its text instead of crossing C frames.
+///
+/// `work` may call the Lua API only where the call cannot raise.
+#[inline]
+pub fn guarded<R>(work: impl FnOnce() -> R) -> Result<R, Panic> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+        // The payload is leaked: dropping a foreign payload could panic again, and this is a bug report, not a path.
+        std::mem::forget(payload);
+        Panic
+    })
+}
+
+/// A panic was caught; its text went to stderr through the panic hook.
+#[derive(Clone, Copy, Debug)]
+pub struct Panic;
+
+impl Panic {
+    /// What the Lua user is told.
+    pub const TEXT: &'static [u8] =
+        b"internal error: a panic in the library (its text is on stderr); this is a bug, please report it";
+}
+
+/// Raise `text` with the position of the calling Lua line, as `luaL_error` does.
+///
+/// # Safety
+/// Nothing with a destructor may be on the stack of the callers up to Lua. Runs with the C function's own stack.
+#[cold]
+pub unsafe fn raise(lua: *mut lua_State, text: &[u8]) -> ! {
+    // SAFETY: allowed by the contract; lua_checkstack's result is not needed for three slots at the end of a function.
+    unsafe {
+        ffi::lua_checkstack(lua, 4);
+        ffi::luaL_where(lua, 1);
+        ffi::lua_pushlstring(lua, text.as_ptr().cast(), text.len());
+        ffi::lua_concat(lua, 2);
+        ffi::lua_error(lua)
+    }
+}
+
+/// Push bytes as a Lua string.
+///
+/// # Safety
+/// May raise: nothing with a destructor may be on the stack of the callers.
+#[inline]
+pub unsafe fn push_bytes(lua: *mut lua_State, bytes: &[u8]) {
+    // SAFETY: pointer and length come from a slice.
+    unsafe {
+        ffi::lua_pushlstring(lua, bytes.as_ptr().cast(), bytes.len());
+    }
+}
+
+/// The bytes of the string at `index`, which must be a string (a number would be converted in place).
+///
+/// # Safety
+/// The value at `index` is a string and stays on the stack (or otherwise referenced) while the slice is used.
+#[inline]
+pub unsafe fn string<'a>(lua: *mut lua_State, index: c_int) -> &'a [u8] {
+    let mut len = 0;
+    // SAFETY: a real string is not converted, so this neither allocates nor raises.
+    unsafe {
+        let bytes = ffi::lua_tolstring(lua, index, &mut len);
+        std::slice::from_raw_parts(bytes.cast(), len)
+    }
+}

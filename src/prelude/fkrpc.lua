@@ -1,0 +1,72 @@
+-- The module table. Submodules load on first use, so that `require "fkrpc"` stays cheap.
+local native = ...
+local setmetatable, type, error, tostring = setmetatable, type, error, tostring
+local rawget = rawget
+
+local fkrpc = {
+  _VERSION = "fkrpc " .. native.version,
+  null = native.null,
+}
+
+--- What this build contains: `{ version =, lua =, ... }`.
+function fkrpc.features()
+  return { version = native.version, lua = native.features }
+end
+
+--- Mark `t` (or a new table) as an array: it encodes as `[]` even when empty.
+function fkrpc.array(t)
+  return setmetatable(t or {}, native.array_metatable)
+end
+
+--- Mark `t` (or a new table) as an object: number keys become strings.
+function fkrpc.object(t)
+  return setmetatable(t or {}, native.object_metatable)
+end
+
+local error_metatable = native.error_metatable
+
+function error_metatable.__tostring(e)
+  local text = tostring(rawget(e, "code")) .. ": " .. tostring(rawget(e, "message"))
+  local data = rawget(e, "data")
+  if type(data) == "string" or type(data) == "number" then
+    text = text .. " (" .. tostring(data) .. ")"
+  end
+  return text
+end
+
+--- An error object: raised (or returned as the second value) by a handler it goes to the caller unchanged.
+function fkrpc.error(fields)
+  if type(fields) ~= "table" then
+    error("bad argument #1 to 'error' (table { code =, message =, data = } expected, got " .. type(fields) .. ")", 2)
+  end
+  local code = fields.code
+  if code == nil then code = -32000 end
+  if type(code) ~= "number" or code % 1 ~= 0 then
+    error("bad argument #1 to 'error' (field 'code' must be an integer, got " .. tostring(code) .. ")", 2)
+  end
+  local message = fields.message
+  if message == nil then message = native.standard_message(code) end
+  if type(message) ~= "string" then
+    error("bad argument #1 to 'error' (field 'message' must be a string, got " .. type(message) .. ")", 2)
+  end
+  return setmetatable({ code = code, message = message, data = fields.data }, error_metatable)
+end
+
+-- Names that are submodules, and functions that live in one.
+local submodule = { json = true, cbor = true, jsonrpc = true }
+local home = { stdio = "stdio", spawn = "process", pair = "pair" }
+
+return setmetatable(fkrpc, {
+  __index = function(t, name)
+    local value
+    if submodule[name] then
+      value = native.module(name)
+    elseif home[name] then
+      value = native.module(home[name])[name]
+    else
+      return nil
+    end
+    t[name] = value
+    return value
+  end,
+})
