@@ -30,6 +30,9 @@ compile_error!(
 );
 
 pub mod codec;
+pub mod connection;
+pub mod envelope;
+pub mod frame;
 #[cfg(any(
     feature = "lua51",
     feature = "lua52",
@@ -39,4 +42,8 @@ pub mod codec;
     feature = "luajit"
 ))]
 pub mod lua;
+pub mod message;
+pub mod peer;
+pub mod slots;
 pub mod sys;
+pub mod wire;

@@ -43,6 +43,19 @@ local function table_of(options, name)
   return value
 end
 
+local function simple(value)
+  return setmetatable({ simple = value }, native.simple_metatable)
+end
+
+local undefined = simple(23)
+
+-- What simple values decode to: the caller's, and one `undefined` for all.
+local function simple_values(options)
+  local values = { [23] = undefined }
+  for number, value in pairs(table_of(options, "simple") or {}) do values[number] = value end
+  return values
+end
+
 local function new(options)
   options = options or {}
   if type(options) ~= "table" then
@@ -67,7 +80,7 @@ local function new(options)
     flag(options, "integral"),
     choice(options, "order", { any = true, strict = false }, "any"),
     table_of(options, "tags"),
-    table_of(options, "simple")
+    simple_values(options)
   )
   return codec
 end
@@ -90,7 +103,7 @@ function cbor.simple(value)
   if type(value) ~= "number" or value % 1 ~= 0 or value < 0 or value > 255 then
     error("bad argument #1 to 'simple' (integer from 0 to 255 expected, got " .. tostring(value) .. ")", 2)
   end
-  return setmetatable({ simple = value }, native.simple_metatable)
+  return value == 23 and undefined or simple(value)
 end
 
 function native.tagged_metatable.__tostring(t) return tostring(t.tag) .. "(" .. tostring(t.value) .. ")" end
@@ -100,7 +113,7 @@ function native.simple_metatable.__tostring(t)
 end
 
 --- CBOR's undefined, always this one value when decoded.
-cbor.undefined = cbor.simple(23)
+cbor.undefined = undefined
 
 --- Mark a table as an array.
 function cbor.array(t) return setmetatable(t or {}, native.array_metatable) end

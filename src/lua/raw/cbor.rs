@@ -44,33 +44,33 @@ impl Format for Cbor {
     const HOOK: bool = true;
 
     fn null(self, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
-        cbor::write_null(out)
+        cbor::writer::write_null(out)
     }
     fn boolean(self, out: &mut Vec<u8>, value: bool) -> Result<(), ErrorKind> {
-        cbor::write_bool(out, value)
+        cbor::writer::write_bool(out, value)
     }
     #[inline]
     fn int(self, out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
-        cbor::write_int(out, value)
+        cbor::writer::write_int(out, value)
     }
     fn uint(self, out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
-        cbor::write_uint(out, value)
+        cbor::writer::write_uint(out, value)
     }
     #[inline]
     fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
-        cbor::write_float(out, value, self.shortest)
+        cbor::writer::write_float(out, value, self.shortest)
     }
     #[inline]
     fn string(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
         if self.text && simdutf8::basic::from_utf8(bytes).is_ok() {
-            cbor::write_text(out, bytes)
+            cbor::writer::write_text(out, bytes)
         } else {
-            cbor::write_bytes(out, bytes)
+            cbor::writer::write_bytes(out, bytes)
         }
     }
     #[inline]
     fn open_array(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
-        cbor::open_array(out)
+        cbor::writer::open_array(out)
     }
     #[inline]
     fn separate(self, _out: &mut Vec<u8>, _index: usize) -> Result<(), ErrorKind> {
@@ -78,11 +78,11 @@ impl Format for Cbor {
     }
     #[inline]
     fn close_array(self, out: &mut Vec<u8>, open: usize, count: usize) -> Result<(), ErrorKind> {
-        cbor::close_array(out, open, count)
+        cbor::writer::close_array(out, open, count)
     }
     #[inline]
     fn open_map(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
-        cbor::open_map(out)
+        cbor::writer::open_map(out)
     }
     #[inline]
     fn key(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
@@ -90,13 +90,13 @@ impl Format for Cbor {
     }
     #[inline]
     fn close_map(self, out: &mut Vec<u8>, open: usize, count: usize) -> Result<(), ErrorKind> {
-        cbor::close_map(out, open, count)
+        cbor::writer::close_map(out, open, count)
     }
     fn tag(self, out: &mut Vec<u8>, tag: u64) -> Result<(), ErrorKind> {
-        cbor::write_tag(out, tag)
+        cbor::writer::write_tag(out, tag)
     }
     fn simple(self, out: &mut Vec<u8>, value: u8) -> Result<(), ErrorKind> {
-        cbor::write_simple(out, value)
+        cbor::writer::write_simple(out, value)
     }
 }
 
@@ -195,6 +195,7 @@ pub unsafe fn options(lua: *mut lua_State, first: c_int) -> Options {
             },
             policy: Policy {
                 max_depth,
+                root_array: false,
                 empty_array: flag(3),
                 any_order: flag(8),
             },

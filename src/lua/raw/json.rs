@@ -62,18 +62,18 @@ impl Format for Json {
     }
     #[inline]
     fn int(self, out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
-        json::write_int(out, value)
+        json::writer::write_int(out, value)
     }
     fn uint(self, out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
-        json::write_uint(out, value)
+        json::writer::write_uint(out, value)
     }
     #[inline]
     fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
-        json::write_float(out, value)
+        json::writer::write_float(out, value)
     }
     #[inline]
     fn string(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
-        json::write_str(out, bytes, self.utf8)
+        json::writer::write_str(out, bytes, self.utf8)
     }
     #[inline]
     fn open_array(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
@@ -96,7 +96,7 @@ impl Format for Json {
     }
     #[inline]
     fn key(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
-        json::write_str(out, bytes, self.utf8)?;
+        json::writer::write_str(out, bytes, self.utf8)?;
         byte(out, b':')
     }
     #[inline]
@@ -205,6 +205,7 @@ pub unsafe fn options(lua: *mut lua_State, first: c_int) -> Options {
             },
             policy: Policy {
                 max_depth,
+                root_array: false,
                 empty_array: ffi::lua_toboolean(lua, first + 3) != 0,
                 any_order: true,
             },

@@ -88,6 +88,8 @@ pub struct Policy {
     pub max_depth: usize,
     /// An unmarked empty table is an array.
     pub empty_array: bool,
+    /// The value itself, if it is an unmarked empty table, is an array: the params of a call.
+    pub root_array: bool,
     /// A table whose keys are 1..n is an array in whatever order they are stored.
     pub any_order: bool,
 }
@@ -274,7 +276,8 @@ impl<F: Format> Walk<F> {
     }
 
     fn empty(&mut self, mark: Mark) -> Result<(), Fail> {
-        let array = mark == Mark::Array || (mark == Mark::None && self.policy.empty_array);
+        let root = self.policy.root_array && self.left + 1 == self.policy.max_depth;
+        let array = mark == Mark::Array || (mark == Mark::None && (self.policy.empty_array || root));
         let out = self.out();
         if array {
             let open = self.format.open_array(out)?;
@@ -430,9 +433,9 @@ impl<F: Format> Walk<F> {
             let n = ffi::lua_tonumberx(self.lua, -2, std::ptr::null_mut());
             let mut text = Vec::new();
             if n.fract() == 0.0 && n.abs() < 9_007_199_254_740_992.0 {
-                crate::codec::json::write_int(&mut text, n as i64)?; // OK because |n| < 2^53
+                crate::codec::json::writer::write_int(&mut text, n as i64)?; // OK because |n| < 2^53
             } else {
-                crate::codec::json::write_float(&mut text, n)?;
+                crate::codec::json::writer::write_float(&mut text, n)?;
             }
             Ok(self.format.key(self.out(), &text)?)
         }

@@ -1,0 +1,198 @@
+//! A conversation over a wire: the next thing that happens.
+//!
+//! Everything that needs no handler is dealt with here; what is left is a request to serve, the awaited reply, or the
+//! reason why there is neither.
+
+use crate::codec::{ErrorKind, Tape};
+use crate::peer::{Incoming, Peer};
+use crate::sys::error::describe;
+use crate::sys::stderr;
+use crate::wire::{Received, Wire};
+
+/// Why [`Connection::next`] has no message for its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The other end closed, and everything it sent was served.
+    Eof,
+    /// [`Connection::stop`] was called.
+    Stopped,
+    /// The connection was closed here, or broke.
+    Closed,
+    /// The deadline passed.
+    TimedOut,
+    /// One message was dealt with that needs no handler; only with `single`.
+    Handled,
+    /// A pair in memory has nothing to read: it is the other end's turn.
+    Nothing,
+}
+
+/// What happened next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Next {
+    /// A request, notification or reply.
+    Message(Incoming),
+    /// Something else.
+    Event(Event),
+}
+
+/// What a wait is for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wait {
+    /// Return the reply to this call.
+    pub awaited: Option<i64>,
+    /// Give up at this time, in microseconds of the monotonic clock.
+    pub deadline: Option<i64>,
+    /// Return after one message, even if it was dealt with here.
+    pub single: bool,
+}
+
+/// A conversation over a wire.
+pub struct Connection {
+    /// The conversation.
+    pub peer: Peer,
+    /// Its transport.
+    pub wire: Wire,
+    /// Why the connection broke, if it did.
+    pub broken: Option<String>,
+    ended: bool,
+    stopping: bool,
+    reported: u64,
+}
+
+impl Connection {
+    /// A conversation over `wire`.
+    #[must_use]
+    pub fn new(peer: Peer, wire: Wire) -> Self {
+        Self {
+            peer,
+            wire,
+            broken: None,
+            ended: false,
+            stopping: false,
+            reported: 0,
+        }
+    }
+
+    /// Make the next wait that awaits no reply return [`Event::Stopped`].
+    pub fn stop(&mut self) {
+        self.stopping = true;
+    }
+
+    /// Close both directions.
+    pub fn close(&mut self) {
+        self.wire.close();
+    }
+
+    /// Whether messages can still be sent.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.broken.is_none() && !matches!(self.wire, Wire::Closed)
+    }
+
+    /// Send bytes; a failure breaks the connection for good.
+    ///
+    /// # Errors
+    /// `Err(())` when the connection is closed or breaks; the reason is in `broken`.
+    #[allow(clippy::result_unit_err)]
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), ()> {
+        if !self.is_open() {
+            return Err(());
+        }
+        self.wire.send(bytes).map_err(|error| {
+            self.broken = Some(format!("cannot write to the peer: {}", describe(&error)));
+        })
+    }
+
+    /// Wait for the next message. It is copied to `source` and scanned to `tape`; `out` is scratch space.
+    ///
+    /// # Errors
+    /// `OutOfMemory`; the connection stays usable.
+    pub fn next(
+        &mut self,
+        wait: Wait,
+        source: &mut Vec<u8>,
+        tape: &mut Tape,
+        out: &mut Vec<u8>,
+    ) -> Result<Next, ErrorKind> {
+        loop {
+            if !self.is_open() {
+                return Ok(Next::Event(Event::Closed));
+            }
+            if self.stopping && wait.awaited.is_none() {
+                self.stopping = false;
+                return Ok(Next::Event(Event::Stopped));
+            }
+            if let Some(incoming) = self.buffered(wait.awaited, source, tape, out)? {
+                if incoming != Incoming::Handled {
+                    return Ok(Next::Message(incoming));
+                }
+                if wait.single {
+                    return Ok(Next::Event(Event::Handled));
+                }
+                continue;
+            }
+            if self.ended {
+                return Ok(Next::Event(Event::Eof));
+            }
+            match self.wire.receive(&mut self.peer.inbox, wait.deadline) {
+                Ok(Received::Bytes) => {}
+                Ok(Received::End) => self.ended = true,
+                Ok(Received::TimedOut) => return Ok(Next::Event(Event::TimedOut)),
+                Ok(Received::Nothing) => return Ok(Next::Event(Event::Nothing)),
+                Err(error) if error.kind() == std::io::ErrorKind::OutOfMemory => return Err(ErrorKind::OutOfMemory),
+                Err(error) => self.broken = Some(format!("cannot read from the peer: {}", describe(&error))),
+            }
+        }
+    }
+
+    /// The next message that is already here.
+    fn buffered(
+        &mut self,
+        awaited: Option<i64>,
+        source: &mut Vec<u8>,
+        tape: &mut Tape,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Incoming>, ErrorKind> {
+        out.clear();
+        let incoming = match self.peer.next_message(awaited, source) {
+            Ok(Some(batch)) => {
+                tape.reset();
+                self.peer.accept(source, batch, awaited, tape, out)?
+            }
+            Ok(None) if self.ended && self.peer.inbox.rest(source).map_err(|error| error.kind)? => {
+                tape.reset();
+                self.peer.accept(source, None, awaited, tape, out)?
+            }
+            Ok(None) => return Ok(None),
+            Err(error) if error.kind == ErrorKind::OutOfMemory => return Err(error.kind),
+            Err(error) => self.peer.broken(error, out)?,
+        };
+        self.report(source);
+        if !out.is_empty() {
+            let sent = self.send(out);
+            out.clear();
+            if sent.is_err() {
+                return Ok(Some(Incoming::Handled)); // the loop sees that the connection is broken
+            }
+        }
+        Ok(Some(incoming))
+    }
+
+    /// Messages that lead nowhere are never dropped in silence: the first, second, fourth, eighth ... is logged.
+    fn report(&mut self, message: &[u8]) {
+        const SHOWN: usize = 80;
+        let odd = self.peer.stats.strays + self.peer.stats.malformed;
+        if odd == self.reported {
+            return;
+        }
+        self.reported = odd;
+        if odd.is_power_of_two() {
+            let shown = &message[..message.len().min(SHOWN)];
+            let text = format!(
+                "fkrpc: not a usable message (number {odd} of its kind on this connection): {}\n",
+                shown.escape_ascii()
+            );
+            stderr::log(text.as_bytes());
+        }
+    }
+}

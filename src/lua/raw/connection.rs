@@ -1,0 +1,371 @@
+//! Connections as userdata: making, closing, looking at them.
+//!
+//! # Proof
+//! A connection's Rust value lives in a userdata with a `__gc`; it is written there before the metatable is set. The
+//! functions take arguments first, do the Lua-free work under `guarded`, and push results last; nothing with a
+//! destructor lies on the Rust stack while Lua may raise.
+
+use super::cbor::{self, Cbor};
+use super::json;
+use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, Job, Panic, ANCHORS};
+use super::walk::Policy;
+use crate::connection::Connection;
+use crate::envelope::Encoding;
+use crate::message::Keys;
+use crate::peer::{Peer, Scan};
+use crate::sys::stdio;
+use crate::wire::Wire;
+use mlua::ffi::{self, lua_State};
+use std::ffi::c_int;
+
+/// A connection and how values are encoded on it.
+pub struct Conn {
+    /// The conversation.
+    pub core: Connection,
+    /// How values are written.
+    pub format: WireFormat,
+    /// How tables are written.
+    pub policy: Policy,
+}
+
+/// The value format of a wire.
+#[derive(Clone, Copy)]
+pub enum WireFormat {
+    /// JSON.
+    Json(json::Json),
+    /// CBOR.
+    Cbor(Cbor),
+}
+
+/// What a connection speaks, from the prelude's arguments.
+#[derive(Clone, Copy)]
+struct Speech {
+    encoding: Encoding,
+    scan: Scan,
+    format: WireFormat,
+    policy: Policy,
+}
+
+/// `kind` is `json`, `cbor` or `freekill`; the other options follow as the codecs' (see `json::options`).
+unsafe fn speech(lua: *mut lua_State, first: c_int) -> Speech {
+    // SAFETY: conversions of plain values.
+    unsafe {
+        let kind = ffi::lua_tointeger(lua, first);
+        if kind == 0 {
+            let options = json::options(lua, first + 1);
+            let utf8 = options.scan.utf8;
+            return Speech {
+                encoding: Encoding::Json { utf8 },
+                scan: Scan::Json(options.scan),
+                format: WireFormat::Json(json::Json { utf8 }),
+                policy: options.policy,
+            };
+        }
+        let options = cbor::options(lua, first + 1);
+        let freekill = kind == 2;
+        Speech {
+            encoding: Encoding::Cbor(if freekill { Keys::FreeKill } else { Keys::Names }),
+            scan: Scan::Cbor(options.scan),
+            format: WireFormat::Cbor(options.format),
+            policy: options.policy,
+        }
+    }
+}
+
+/// The connection at `index`; raises if there is none.
+///
+/// # Safety
+/// In a raw function, before anything is owned.
+#[inline]
+pub unsafe fn check(lua: *mut lua_State, index: c_int) -> *mut Conn {
+    // SAFETY: only connections have the connection metatable, and it cannot be set from Lua.
+    unsafe {
+        let place = ffi::lua_touserdata(lua, index);
+        if !place.is_null() && ffi::lua_getmetatable(lua, index) != 0 {
+            let identity = ffi::lua_topointer(lua, -1);
+            ffi::lua_settop(lua, -2);
+            if identity == (*state(lua)).identities.connection {
+                return place.cast();
+            }
+        }
+        raise(lua, b"fkrpc: this is not an open connection (its library state is gone?)")
+    }
+}
+
+/// Room for a connection as userdata on top of the stack, without its metatable.
+unsafe fn new_place(lua: *mut lua_State) -> *mut Conn {
+    // SAFETY: may raise; nothing is owned.
+    unsafe { ffi::lua_newuserdata(lua, size_of::<Conn>()).cast() }
+}
+
+/// Give the userdata at `index`, whose place is written, its metatable: from now on it is dropped by the collector.
+unsafe fn finish(lua: *mut lua_State, index: c_int) {
+    // SAFETY: raw access to an existing table and `lua_setmetatable` do not raise, except that 5.1 and later may run
+    // out of memory when they note the finalizer; then the connection's descriptors leak, nothing worse.
+    unsafe {
+        ffi::lua_rawgeti(lua, ANCHORS, anchor::CONNECTION);
+        ffi::lua_setmetatable(lua, index);
+    }
+}
+
+fn make(speech: Speech, wire: Wire) -> Conn {
+    Conn {
+        core: Connection::new(Peer::new(speech.encoding, speech.scan), wire),
+        format: speech.format,
+        policy: speech.policy,
+    }
+}
+
+/// `__gc` of connections.
+///
+/// # Safety
+/// Called by Lua.
+pub unsafe extern "C-unwind" fn collect(lua: *mut lua_State) -> c_int {
+    // SAFETY: the metatable is hidden from Lua, so this is the collector's only call for this userdata.
+    unsafe {
+        let place = ffi::lua_touserdata(lua, 1).cast::<Conn>();
+        if !place.is_null() {
+            ffi::lua_pushnil(lua);
+            ffi::lua_setmetatable(lua, 1);
+            let _ = guarded(|| std::ptr::drop_in_place(place));
+        }
+    }
+    0
+}
+
+/// `nil, message, errno` from the job.
+unsafe fn system_failure(lua: *mut lua_State, job: *mut Job, errno: i32) -> c_int {
+    // SAFETY: the message is the job's; may raise.
+    unsafe {
+        ffi::lua_pushnil(lua);
+        push_bytes(lua, (*job).message.as_bytes());
+        ffi::lua_pushinteger(lua, i64::from(errno));
+        leave(lua, job);
+        3
+    }
+}
+
+/// `stdio(kind, options...) -> connection | nil, message, errno`: take fds 0 and 1 for the protocol.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn stdio(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        let speech = speech(lua, 1);
+        let place = new_place(lua);
+        let at = ffi::lua_gettop(lua);
+        let job = enter(lua, &marker);
+        let opened = guarded(|| -> Result<(), i32> {
+            let fail = |job: *mut Job, message: String, errno: i32| {
+                (*job).message = message;
+                errno
+            };
+            let taken = stdio::take().map_err(|error| fail(job, error.message, error.errno))?;
+            let wire = Wire::descriptors(taken.input, taken.output)
+                .map_err(|error| fail(job, error.to_string(), error.raw_os_error().unwrap_or(0)))?;
+            let mut conn = make(speech, wire);
+            conn.core
+                .peer
+                .inbox
+                .append(&taken.leftover)
+                .map_err(|error| fail(job, error.kind.to_string(), libc::ENOMEM))?;
+            place.write(conn);
+            Ok(())
+        });
+        match opened {
+            Ok(Ok(())) => {
+                finish(lua, at);
+                leave(lua, job);
+                ffi::lua_settop(lua, at);
+                1
+            }
+            Ok(Err(errno)) => system_failure(lua, job, errno),
+            Err(Panic) => raise(lua, Panic::TEXT),
+        }
+    }
+}
+
+/// `pair(kind, options...) -> connection, connection`: two ends in memory.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn pair(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof.
+    unsafe {
+        let speech = speech(lua, 1);
+        let one = new_place(lua);
+        let at = ffi::lua_gettop(lua);
+        let other = new_place(lua);
+        let made = guarded(|| {
+            let (left, right) = Wire::pair();
+            one.write(make(speech, left));
+            other.write(make(speech, right));
+        });
+        if made.is_err() {
+            raise(lua, Panic::TEXT);
+        }
+        finish(lua, at);
+        finish(lua, at + 1);
+        2
+    }
+}
+
+/// `adopt(process, kind, options...) -> connection | nil, message, errno`: talk to a child through its pipes.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn adopt(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        let process = super::process::check(lua, 1);
+        let speech = speech(lua, 2);
+        let place = new_place(lua);
+        let at = ffi::lua_gettop(lua);
+        let job = enter(lua, &marker);
+        let opened = guarded(|| -> Result<(), i32> {
+            let (input, output) = (*process).take_pipes().ok_or_else(|| {
+                (*job).message = "the process's pipes are already taken".into();
+                libc::EBADF
+            })?;
+            let wire = Wire::descriptors(output, input).map_err(|error| {
+                (*job).message = error.to_string();
+                error.raw_os_error().unwrap_or(0)
+            })?;
+            place.write(make(speech, wire));
+            Ok(())
+        });
+        match opened {
+            Ok(Ok(())) => {
+                finish(lua, at);
+                leave(lua, job);
+                1
+            }
+            Ok(Err(errno)) => system_failure(lua, job, errno),
+            Err(Panic) => raise(lua, Panic::TEXT),
+        }
+    }
+}
+
+/// `close(connection)`
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn close(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof.
+    unsafe {
+        let conn = check(lua, 1);
+        if guarded(|| (*conn).core.close()).is_err() {
+            raise(lua, Panic::TEXT);
+        }
+    }
+    0
+}
+
+/// `close_output(connection)`: the other end reads to its end of input; replies can still be read.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn close_output(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof.
+    unsafe {
+        let conn = check(lua, 1);
+        if guarded(|| (*conn).core.wire.close_output()).is_err() {
+            raise(lua, Panic::TEXT);
+        }
+    }
+    0
+}
+
+/// `stop(connection)`: make `serve` return.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn stop(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof.
+    unsafe {
+        (*check(lua, 1)).core.stop();
+    }
+    0
+}
+
+/// `stats(connection) -> table`
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn stats(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof; numbers only.
+    unsafe {
+        let conn = check(lua, 1);
+        let stats = (*conn).core.peer.stats;
+        let waiting = (*conn).core.peer.waiting();
+        let open = (*conn).core.is_open();
+        ffi::lua_createtable(lua, 0, 8);
+        for (name, value) in [
+            (c"received", stats.received),
+            (c"requests", stats.requests),
+            (c"replies", stats.replies),
+            (c"strays", stats.strays),
+            (c"malformed", stats.malformed),
+            (c"waiting", waiting as u64), // OK because usize is at most 64 bits
+        ] {
+            ffi::lua_pushinteger(lua, i64::try_from(value).unwrap_or(i64::MAX));
+            ffi::lua_setfield(lua, -2, name.as_ptr());
+        }
+        ffi::lua_pushboolean(lua, c_int::from(open));
+        ffi::lua_setfield(lua, -2, c"open".as_ptr());
+        1
+    }
+}
+
+/// Seconds from now at stack index `index` as a deadline on the monotonic clock; `None` for nil.
+///
+/// # Safety
+/// In a raw function; raises if the value is no number.
+pub unsafe fn deadline(lua: *mut lua_State, index: c_int) -> Option<i64> {
+    // SAFETY: by contract.
+    unsafe {
+        if ffi::lua_type(lua, index) <= ffi::LUA_TNIL {
+            return None;
+        }
+        let seconds = ffi::luaL_checknumber(lua, index);
+        let seconds = if seconds > 0.0 { seconds.min(1e9) } else { 0.0 }; // NaN becomes 0, too
+        Some(crate::sys::clock::monotonic_us() + (seconds * 1e6) as i64) // OK because it is at most 1e15
+    }
+}
+
+/// A deadline that Lua kept as a number.
+///
+/// # Safety
+/// In a raw function.
+pub unsafe fn kept_deadline(lua: *mut lua_State, index: c_int) -> Option<i64> {
+    // SAFETY: a plain conversion; the number came from `push_deadline`.
+    unsafe {
+        (ffi::lua_type(lua, index) == ffi::LUA_TNUMBER)
+            .then(|| ffi::lua_tonumber(lua, index) as i64) // OK because floats hold microseconds of 285 years
+    }
+}
+
+/// Push a deadline for Lua to keep.
+///
+/// # Safety
+/// In a raw function.
+pub unsafe fn push_deadline(lua: *mut lua_State, deadline: Option<i64>) {
+    // SAFETY: numbers do not allocate.
+    unsafe {
+        match deadline {
+            Some(at) => ffi::lua_pushnumber(lua, at as f64),
+            None => ffi::lua_pushnil(lua),
+        }
+    }
+}
+
+/// The policy for params, where an unmarked empty table is `[]`.
+pub fn params_policy(conn: &Conn) -> Policy {
+    Policy {
+        root_array: true,
+        ..conn.policy
+    }
+}

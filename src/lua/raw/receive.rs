@@ -1,0 +1,415 @@
+//! Waiting for messages: `receive`, `wait`, and what they hand to the prelude's loop.
+//!
+//! A request comes back as `slot, handler, params, ctx`; slot 0 is a notification. Everything else has nil (or false)
+//! in the slot's place, see each function.
+//!
+//! # Proof
+//! Blocking, reading, scanning and bookkeeping run under `guarded` without any Lua call. What is pushed afterwards
+//! comes from the job (message bytes and tape), which nested calls do not touch; ids are read from the connection's
+//! slots. Nothing with a destructor is on the Rust stack while pushing.
+
+use super::builder::Builder;
+use super::connection::{check, kept_deadline, push_deadline, Conn};
+use super::keys;
+use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, Job, Panic, ANCHORS};
+use crate::codec::tape::Node;
+use crate::codec::ErrorKind;
+use crate::connection::{Event, Next, Wait};
+use crate::message::{standard_message, Id};
+use crate::peer::{Incoming, Reply};
+use crate::sys::stderr;
+use mlua::ffi::{self, lua_State};
+use std::ffi::c_int;
+
+/// What the receiving functions ended with; the values are on the stack.
+pub enum Got {
+    /// slot, handler, params, ctx
+    Request,
+    /// result, error (one of them nil)
+    Reply,
+    /// nothing
+    Event(Event),
+}
+
+/// Wait for what Lua must see, and push it.
+///
+/// # Safety
+/// In a raw function whose frames own nothing; `handlers` is the index of the handler table. May raise.
+pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handlers: c_int, wait: Wait) -> Got {
+    // SAFETY: by contract; the job's parts are borrowed apart from each other and only under `guarded`.
+    unsafe {
+        loop {
+            let next = guarded(|| {
+                let job = &mut *job;
+                (*conn).core.next(wait, &mut job.source, &mut job.tape, &mut job.out)
+            });
+            let next = match next {
+                Ok(Ok(next)) => next,
+                Ok(Err(kind)) => out_of_memory(lua, kind),
+                Err(Panic) => raise(lua, Panic::TEXT),
+            };
+            let (slot, method, params) = match next {
+                Next::Event(event) => return Got::Event(event),
+                Next::Message(Incoming::Reply(reply)) => {
+                    push_reply(lua, job, reply);
+                    return Got::Reply;
+                }
+                Next::Message(Incoming::Request { slot, method, params }) => (slot, method, params),
+                Next::Message(Incoming::Notification { method, params }) => (0, method, params),
+                Next::Message(Incoming::Handled) => continue,
+            };
+            if push_request(lua, conn, job, handlers, slot, method, params) {
+                return Got::Request;
+            }
+            if slot != 0 {
+                refuse(lua, conn, job, slot, method);
+            }
+            if wait.single {
+                return Got::Event(Event::Handled);
+            }
+        }
+    }
+}
+
+/// Memory ran out while nothing was held: Lua hears of it as of its own.
+#[cold]
+unsafe fn out_of_memory(lua: *mut lua_State, kind: ErrorKind) -> ! {
+    // SAFETY: as `receive`.
+    unsafe {
+        let text: &[u8] = match kind {
+            ErrorKind::OutOfMemory => b"fkrpc: not enough memory for a message",
+            _ => b"fkrpc: a message could not be handled",
+        };
+        raise(lua, text)
+    }
+}
+
+/// Answer a request nobody handles.
+#[cold]
+unsafe fn refuse(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, slot: usize, method: Node) {
+    // SAFETY: as `receive`.
+    unsafe {
+        let done = guarded(|| {
+            let job = &mut *job;
+            let Some(name) = job.tape.bytes(method, &job.source) else { return Ok(()) };
+            job.out.clear();
+            (*conn).core.peer.unknown_method(slot, name, &mut job.out)?;
+            let _ = (*conn).core.send(&job.out); // a broken connection shows at the next wait
+            Ok(())
+        });
+        match done {
+            Ok(Ok(())) => {}
+            Ok(Err(kind)) => out_of_memory(lua, kind),
+            Err(Panic) => raise(lua, Panic::TEXT),
+        }
+    }
+}
+
+/// Push slot, handler, params and ctx; `false` (and nothing pushed) if there is no handler.
+unsafe fn push_request(
+    lua: *mut lua_State,
+    conn: *mut Conn,
+    job: *mut Job,
+    handlers: c_int,
+    slot: usize,
+    method: Node,
+    params: Option<usize>,
+) -> bool {
+    // SAFETY: as `receive`. The method's bytes are the job's, which nothing changes while it is live.
+    unsafe {
+        let top = ffi::lua_gettop(lua);
+        if ffi::lua_checkstack(lua, 16) == 0 {
+            raise(lua, b"fkrpc: the Lua stack is full");
+        }
+        let state = state(lua);
+        let source: *const Vec<u8> = &raw const (*job).source;
+        let builder = Builder::new(lua, state, job, &*source);
+        let name: &[u8] = (*job).tape.bytes(method, &*source).unwrap_or_default();
+        ffi::lua_pushinteger(lua, slot as i64); // OK because slots are few
+        keys::push(lua, state, top + 1, name);
+        ffi::lua_pushvalue(lua, -1);
+        if ffi::lua_rawget(lua, handlers) == ffi::LUA_TNIL {
+            ffi::lua_settop(lua, -2);
+            keys::push(lua, state, top + 1, b"*");
+            if ffi::lua_rawget(lua, handlers) == ffi::LUA_TNIL {
+                ffi::lua_settop(lua, top);
+                return false;
+            }
+        }
+        // key table, slot, name, handler
+        let with_ctx = ffi::lua_type(lua, -1) == ffi::LUA_TTABLE;
+        if with_ctx {
+            ffi::lua_rawgeti(lua, -1, 1);
+            ffi::lua_replace(lua, -2);
+        }
+        match params {
+            Some(at) => {
+                builder.push(at);
+            }
+            None => ffi::lua_createtable(lua, 0, 0),
+        }
+        if with_ctx {
+            push_ctx(lua, conn, handlers, slot, top + 3);
+        } else {
+            ffi::lua_pushnil(lua);
+        }
+        ffi::lua_remove(lua, top + 3); // the name
+        ffi::lua_remove(lua, top + 1); // the key table
+        true
+    }
+}
+
+/// Push `{ peer =, id =, method =, notification = }`; `name` is the method's index.
+unsafe fn push_ctx(lua: *mut lua_State, conn: *mut Conn, handlers: c_int, slot: usize, name: c_int) {
+    // SAFETY: as `receive`.
+    unsafe {
+        ffi::lua_createtable(lua, 0, 4);
+        ffi::lua_rawgeti(lua, handlers, 0);
+        ffi::lua_setfield(lua, -2, c"peer".as_ptr());
+        ffi::lua_pushvalue(lua, name);
+        ffi::lua_setfield(lua, -2, c"method".as_ptr());
+        ffi::lua_pushboolean(lua, c_int::from(slot == 0));
+        ffi::lua_setfield(lua, -2, c"notification".as_ptr());
+        // The id is borrowed from its slot, which is released by the reply only; a string id's bytes are boxed.
+        match (*conn).core.peer.id(slot) {
+            Some(Id::Int(n)) => ffi::lua_pushinteger(lua, *n),
+            Some(Id::Float(f)) => ffi::lua_pushnumber(lua, *f),
+            Some(Id::Str(text)) => push_bytes(lua, text),
+            Some(Id::Null) => ffi::lua_pushlightuserdata(lua, std::ptr::null_mut()),
+            None => ffi::lua_pushnil(lua),
+        }
+        ffi::lua_setfield(lua, -2, c"id".as_ptr());
+        ffi::lua_rawgeti(lua, ANCHORS, anchor::CONTEXT);
+        ffi::lua_setmetatable(lua, -2);
+    }
+}
+
+/// Push result and error of a reply: exactly one of them is meant.
+unsafe fn push_reply(lua: *mut lua_State, job: *mut Job, reply: Reply) {
+    // SAFETY: as `receive`.
+    unsafe {
+        if ffi::lua_checkstack(lua, 16) == 0 {
+            raise(lua, b"fkrpc: the Lua stack is full");
+        }
+        let state = state(lua);
+        let source: *const Vec<u8> = &raw const (*job).source;
+        let builder = Builder::new(lua, state, job, &*source);
+        match reply {
+            Reply::Result(at) => {
+                match (*job).tape.node(at).0 {
+                    Node::Null => ffi::lua_pushnil(lua),
+                    _ => {
+                        builder.push(at);
+                    }
+                }
+                ffi::lua_pushnil(lua);
+            }
+            Reply::Nothing => {
+                ffi::lua_pushnil(lua);
+                ffi::lua_pushnil(lua);
+            }
+            Reply::Error { code, message, data } => {
+                ffi::lua_pushnil(lua);
+                let text = match message {
+                    Some(node) => (*job).tape.bytes(node, &*source).unwrap_or_default(),
+                    None => standard_message(code).as_bytes(),
+                };
+                ffi::lua_createtable(lua, 0, 3);
+                ffi::lua_pushinteger(lua, code);
+                ffi::lua_setfield(lua, -2, c"code".as_ptr());
+                push_bytes(lua, text);
+                ffi::lua_setfield(lua, -2, c"message".as_ptr());
+                if let Some(at) = data {
+                    builder.push(at);
+                    ffi::lua_setfield(lua, -2, c"data".as_ptr());
+                }
+                set_error_metatable(lua);
+            }
+            Reply::Malformed(text) => {
+                ffi::lua_pushnil(lua);
+                ffi::lua_createtable(lua, 0, 3);
+                ffi::lua_pushinteger(lua, crate::message::INTERNAL_ERROR.code);
+                ffi::lua_setfield(lua, -2, c"code".as_ptr());
+                push_bytes(lua, b"Invalid reply");
+                ffi::lua_setfield(lua, -2, c"message".as_ptr());
+                push_bytes(lua, text.as_bytes());
+                ffi::lua_setfield(lua, -2, c"data".as_ptr());
+                set_error_metatable(lua);
+            }
+        }
+        ffi::lua_remove(lua, -3); // the key table
+    }
+}
+
+/// Make the table on top an error object.
+unsafe fn set_error_metatable(lua: *mut lua_State) {
+    // SAFETY: as `receive`.
+    unsafe {
+        ffi::lua_rawgeti(lua, ANCHORS, anchor::ERROR);
+        ffi::lua_setmetatable(lua, -2);
+    }
+}
+
+/// Push an error object with a name for a code: `"closed"`, `"timeout"`.
+///
+/// # Safety
+/// In a raw function. May raise.
+pub unsafe fn push_local_error(lua: *mut lua_State, code: &[u8], message: &[u8]) {
+    // SAFETY: by contract.
+    unsafe {
+        ffi::lua_createtable(lua, 0, 2);
+        push_bytes(lua, code);
+        ffi::lua_setfield(lua, -2, c"code".as_ptr());
+        push_bytes(lua, message);
+        ffi::lua_setfield(lua, -2, c"message".as_ptr());
+        set_error_metatable(lua);
+    }
+}
+
+/// Push the name of an event and, where there is one, a detail.
+unsafe fn push_event(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, event: Event) -> c_int {
+    // SAFETY: as `receive`; the detail's text is copied to the job before it is pushed.
+    unsafe {
+        let name: &[u8] = match event {
+            Event::Eof => b"eof",
+            Event::Stopped => b"stopped",
+            Event::Closed => b"closed",
+            Event::TimedOut => b"timeout",
+            Event::Handled => b"handled",
+            Event::Nothing => b"nothing",
+        };
+        ffi::lua_pushnil(lua);
+        push_bytes(lua, name);
+        let unread = (*conn).core.peer.inbox.len();
+        let detail = guarded(|| {
+            (*job).message = match event {
+                Event::Closed => (*conn).core.broken.clone().unwrap_or_default(),
+                Event::Eof if unread > 0 => format!("the stream ended inside a message, {unread} bytes after its start"),
+                _ => String::new(),
+            };
+        });
+        if detail.is_err() || (*job).message.is_empty() {
+            return 2;
+        }
+        push_bytes(lua, (*job).message.as_bytes());
+        3
+    }
+}
+
+/// `receive(connection, handlers [, deadline in seconds [, single]])
+/// -> slot, handler, params, ctx | nil, event, detail`
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn receive_function(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        let conn = check(lua, 1);
+        ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
+        let wait = Wait {
+            awaited: None,
+            deadline: super::connection::deadline(lua, 3),
+            single: ffi::lua_toboolean(lua, 4) != 0,
+        };
+        let job = enter(lua, &marker);
+        let count = match receive(lua, conn, job, 2, wait) {
+            Got::Request => 4,
+            Got::Reply => 0, // nothing was awaited
+            Got::Event(event) => push_event(lua, conn, job, event),
+        };
+        leave(lua, job);
+        count
+    }
+}
+
+/// `wait(connection, handlers, id, deadline)`: as [`call_result`].
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn wait_function(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        let conn = check(lua, 1);
+        ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
+        let id = ffi::lua_tointeger(lua, 3);
+        let deadline = kept_deadline(lua, 4);
+        let job = enter(lua, &marker);
+        let count = call_result(lua, conn, job, id, deadline);
+        leave(lua, job);
+        count
+    }
+}
+
+/// Wait for the reply to `id`; the handler table is at index 2. Returns
+/// `nil, result, err` when the call is over,
+/// `slot, handler, params, ctx, id, deadline` for a request to serve meanwhile,
+/// `false, nil, nil, nil, id, deadline` when a pair in memory must let its other end run.
+///
+/// # Safety
+/// In a raw function whose frames own nothing.
+pub unsafe fn call_result(
+    lua: *mut lua_State,
+    conn: *mut Conn,
+    job: *mut Job,
+    id: i64,
+    deadline: Option<i64>,
+) -> c_int {
+    // SAFETY: by contract.
+    unsafe {
+        let wait = Wait {
+            awaited: Some(id),
+            deadline,
+            single: false,
+        };
+        let top = ffi::lua_gettop(lua);
+        let (code, text): (&[u8], &[u8]) = match receive(lua, conn, job, 2, wait) {
+            Got::Reply => {
+                ffi::lua_pushnil(lua);
+                ffi::lua_insert(lua, top + 1);
+                return 3;
+            }
+            Got::Request => {
+                ffi::lua_pushinteger(lua, id);
+                push_deadline(lua, deadline);
+                return 6;
+            }
+            Got::Event(Event::Nothing) => {
+                ffi::lua_pushboolean(lua, 0);
+                ffi::lua_settop(lua, top + 4);
+                ffi::lua_pushinteger(lua, id);
+                push_deadline(lua, deadline);
+                return 6;
+            }
+            Got::Event(Event::TimedOut) => (b"timeout", b"no reply within the call's timeout"),
+            Got::Event(Event::Eof) => (b"closed", b"the other end closed the connection before it replied"),
+            Got::Event(_) => (b"closed", b"the connection is closed"),
+        };
+        (*conn).core.peer.forget(id);
+        ffi::lua_pushnil(lua);
+        ffi::lua_pushnil(lua);
+        let copied = guarded(|| (*job).message = (*conn).core.broken.clone().unwrap_or_default());
+        if code == b"closed" && copied.is_ok() && !(*job).message.is_empty() {
+            push_local_error(lua, code, (*job).message.as_bytes());
+        } else {
+            push_local_error(lua, code, text);
+        }
+        3
+    }
+}
+
+/// `log(text)`: to stderr, in one write.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn log(lua: *mut lua_State) -> c_int {
+    // SAFETY: the argument is a string on the stack.
+    unsafe {
+        if ffi::lua_type(lua, 1) == ffi::LUA_TSTRING {
+            let text = super::state::string(lua, 1);
+            let _ = guarded(|| stderr::log(text));
+        }
+    }
+    0
+}

@@ -1,0 +1,460 @@
+//! Sending: calls, notifications, replies, raw bytes; and `step`, a reply and the next message in one call.
+//!
+//! # Proof
+//! `Walk::prepare` (which may raise) comes first; then everything up to the `write(2)` happens in one `guarded`
+//! closure, in which only the walk's own calls touch Lua. What is raised or pushed afterwards comes from the job.
+
+use super::connection::{check, deadline, params_policy, Conn, WireFormat};
+use super::path;
+use super::receive::{call_result, receive, Got};
+use super::state::{anchor, enter, guarded, leave, raise, state, string, Job, Panic, ANCHORS};
+use super::walk::{Fail, Policy, Walk};
+use crate::codec::ErrorKind;
+use crate::connection::Wait;
+use crate::message::{standard_message, INTERNAL_ERROR, SERVER_ERROR};
+use crate::slots::Slot;
+use crate::sys::stderr;
+use mlua::ffi::{self, lua_State};
+use std::ffi::c_int;
+
+/// A prepared walk in the wire's format.
+enum Encoder {
+    Json(Walk<super::json::Json>),
+    Cbor(Walk<super::cbor::Cbor>),
+}
+
+impl Encoder {
+    /// # Safety
+    /// As [`Walk::prepare`]: before `guarded`, may raise.
+    unsafe fn prepare(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, policy: Policy) -> Self {
+        // SAFETY: by contract.
+        unsafe {
+            let identities = (*state(lua)).identities;
+            match (*conn).format {
+                WireFormat::Json(format) => Encoder::Json(Walk::prepare(lua, job, identities, format, policy)),
+                WireFormat::Cbor(format) => Encoder::Cbor(Walk::prepare(lua, job, identities, format, policy)),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Walk::run`].
+    unsafe fn run(&mut self, index: c_int) -> Result<(), Fail> {
+        // SAFETY: by contract.
+        unsafe {
+            match self {
+                Encoder::Json(walk) => walk.run(index),
+                Encoder::Cbor(walk) => walk.run(index),
+            }
+        }
+    }
+}
+
+/// Why a call or notification did not go out.
+enum Unsent {
+    Value(Fail),
+    Connection,
+}
+
+impl From<ErrorKind> for Unsent {
+    fn from(kind: ErrorKind) -> Self {
+        Unsent::Value(Fail::Codec(kind))
+    }
+}
+
+impl From<Fail> for Unsent {
+    fn from(fail: Fail) -> Self {
+        Unsent::Value(fail)
+    }
+}
+
+/// Send a call (`id`) or notification: method at index 3, params (a table or nil) at index 4.
+unsafe fn send_call(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, with_id: bool) -> Result<i64, Unsent> {
+    // SAFETY: see the module's proof; the method stays on the stack.
+    unsafe {
+        let method = string(lua, 3);
+        let has_params = ffi::lua_type(lua, 4) == ffi::LUA_TTABLE;
+        let mut encoder = Encoder::prepare(lua, conn, job, params_policy(&*conn));
+        let sent = guarded(|| -> Result<i64, Unsent> {
+            let core = &raw mut (*conn).core;
+            if !(*core).is_open() {
+                return Err(Unsent::Connection);
+            }
+            let id = if with_id { (*core).peer.begin_call()? } else { 0 };
+            let encoding = (*core).peer.encoding;
+            let write = || -> Result<(), Unsent> {
+                encoding.begin_call(&mut (*job).out, method, with_id.then_some(id), has_params)?;
+                if has_params {
+                    encoder.run(4)?;
+                }
+                let out = &mut (*job).out;
+                encoding.end(out)?;
+                out.try_reserve(1).map_err(|_| ErrorKind::OutOfMemory)?;
+                out.extend_from_slice(encoding.terminator());
+                (*core).send(out).map_err(|()| Unsent::Connection)
+            };
+            let mut write = write;
+            write().inspect_err(|_| (*core).peer.forget(id))?;
+            (*job).out.clear();
+            Ok(id)
+        });
+        match sent {
+            Ok(sent) => sent,
+            Err(Panic) => raise(lua, Panic::TEXT),
+        }
+    }
+}
+
+/// Check `connection, handlers, method, params` and return the connection.
+unsafe fn check_call(lua: *mut lua_State, name: &std::ffi::CStr) -> *mut Conn {
+    // SAFETY: nothing is owned; raises on wrong arguments. The prelude counts `self` as argument 0, hence the texts.
+    unsafe {
+        let conn = check(lua, 1);
+        ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
+        if ffi::lua_type(lua, 3) != ffi::LUA_TSTRING {
+            let got = ffi::lua_typename(lua, ffi::lua_type(lua, 3));
+            bad_argument(lua, c"bad argument #1 to '%s' (method name expected, got %s)", name, got);
+        }
+        let kind = ffi::lua_type(lua, 4);
+        if kind != ffi::LUA_TTABLE && kind != ffi::LUA_TNIL {
+            let got = ffi::lua_typename(lua, kind);
+            bad_argument(lua, c"bad argument #2 to '%s' (params table or nil expected, got %s)", name, got);
+        }
+        conn
+    }
+}
+
+/// Raise at the caller of the prelude's method, two levels up.
+#[cold]
+unsafe fn bad_argument(lua: *mut lua_State, text: &std::ffi::CStr, name: &std::ffi::CStr, got: *const i8) -> ! {
+    // SAFETY: nothing is owned.
+    unsafe {
+        ffi::luaL_where(lua, 2);
+        ffi::lua_pushfstring(lua, text.as_ptr(), name.as_ptr(), got);
+        ffi::lua_concat(lua, 2);
+        ffi::lua_error(lua)
+    }
+}
+
+/// Params that cannot be encoded are the caller's mistake: raise with the path to the value.
+#[cold]
+unsafe fn bad_params(lua: *mut lua_State, job: *mut Job, fail: Fail, name: &str) -> ! {
+    // SAFETY: nothing is owned; the text is the job's.
+    unsafe {
+        if fail == Fail::Hook {
+            ffi::lua_error(lua);
+        }
+        let made = guarded(|| {
+            let text = path::text(&*job, "params", fail);
+            (*job).out.clear();
+            (*job).out.extend_from_slice(b"bad argument #2 to '");
+            (*job).out.extend_from_slice(name.as_bytes());
+            (*job).out.extend_from_slice(b"' (");
+            (*job).out.extend_from_slice(&text);
+            (*job).out.extend_from_slice(b")");
+        });
+        if made.is_err() {
+            raise(lua, Panic::TEXT);
+        }
+        ffi::luaL_where(lua, 2);
+        super::state::push_bytes(lua, &(*job).out);
+        ffi::lua_concat(lua, 2);
+        ffi::lua_error(lua)
+    }
+}
+
+/// Push nil, nil and a "closed" error with the reason the connection broke for.
+unsafe fn push_closed(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
+    // SAFETY: the text is copied to the job before it is pushed.
+    unsafe {
+        let copied = guarded(|| {
+            let reason = (*conn).core.broken.clone();
+            (*job).message = reason.unwrap_or_else(|| "the connection is closed".into());
+        });
+        if copied.is_err() {
+            raise(lua, Panic::TEXT);
+        }
+        super::receive::push_local_error(lua, b"closed", (*job).message.as_bytes());
+    }
+}
+
+/// `request(connection, handlers, method, params, timeout)`: send a call and wait; returns as
+/// [`super::receive::call_result`].
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn request(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        ffi::lua_settop(lua, 5);
+        let conn = check_call(lua, c"call");
+        let deadline = deadline(lua, 5);
+        let job = enter(lua, &marker);
+        let count = match send_call(lua, conn, job, true) {
+            Ok(id) => call_result(lua, conn, job, id, deadline),
+            Err(Unsent::Value(fail)) => bad_params(lua, job, fail, "call"),
+            Err(Unsent::Connection) => {
+                ffi::lua_pushnil(lua);
+                ffi::lua_pushnil(lua);
+                push_closed(lua, conn, job);
+                3
+            }
+        };
+        leave(lua, job);
+        count
+    }
+}
+
+/// `notify(connection, handlers, method, params) -> true | nil, err`
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn notify(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        ffi::lua_settop(lua, 4);
+        let conn = check_call(lua, c"notify");
+        let job = enter(lua, &marker);
+        let count = match send_call(lua, conn, job, false) {
+            Ok(_) => {
+                ffi::lua_pushboolean(lua, 1);
+                1
+            }
+            Err(Unsent::Value(fail)) => bad_params(lua, job, fail, "notify"),
+            Err(Unsent::Connection) => {
+                ffi::lua_pushnil(lua);
+                push_closed(lua, conn, job);
+                2
+            }
+        };
+        leave(lua, job);
+        count
+    }
+}
+
+/// `send_raw(connection, bytes) -> true | nil, err`
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn send_raw(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof; the bytes stay on the stack.
+    unsafe {
+        let conn = check(lua, 1);
+        if ffi::lua_type(lua, 2) != ffi::LUA_TSTRING {
+            let got = ffi::lua_typename(lua, ffi::lua_type(lua, 2));
+            bad_argument(lua, c"bad argument #1 to '%s' (string expected, got %s)", c"send_raw", got);
+        }
+        let bytes = string(lua, 2);
+        let job = enter(lua, &marker);
+        let count = match guarded(|| (*conn).core.send(bytes)) {
+            Ok(Ok(())) => {
+                ffi::lua_pushboolean(lua, 1);
+                1
+            }
+            Ok(Err(())) => {
+                ffi::lua_pushnil(lua);
+                push_closed(lua, conn, job);
+                2
+            }
+            Err(Panic) => raise(lua, Panic::TEXT),
+        };
+        leave(lua, job);
+        count
+    }
+}
+
+// ---- replies --------------------------------------------------------------------------------------------------------
+
+/// Reply to `slot` (index 3) with result (index 4) or error (index 5); a notification's error goes to stderr.
+unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
+    // SAFETY: see the module's proof.
+    unsafe {
+        let slot = usize::try_from(ffi::lua_tointeger(lua, 3)).unwrap_or(0);
+        let failed = ffi::lua_type(lua, 5) > ffi::LUA_TNIL;
+        let mut encoder = Encoder::prepare(lua, conn, job, (*conn).policy);
+        let base = ffi::lua_gettop(lua);
+        let done = guarded(|| -> Result<(), ErrorKind> {
+            let core = &raw mut (*conn).core;
+            if slot == 0 {
+                if failed {
+                    log_notification(lua);
+                }
+                return Ok(());
+            }
+            let Some(slot) = (*core).peer.release(slot) else { return Ok(()) };
+            let written = if failed {
+                write_error(lua, conn, job, &mut encoder, &slot)
+            } else {
+                write_result(lua, conn, job, &mut encoder, &slot)
+            };
+            if let Err(fail) = written {
+                ffi::lua_settop(lua, base.max(ffi::lua_gettop(lua)));
+                unanswerable(lua, conn, job, &slot, fail)?;
+            }
+            let out = &mut (*job).out;
+            (*core).peer.deliver(slot.batch, 0, out)?;
+            let _ = (*core).send(out); // a broken connection shows at the next wait
+            out.clear();
+            Ok(())
+        });
+        ffi::lua_settop(lua, base);
+        match done {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => raise(lua, b"fkrpc: not enough memory for a reply"),
+            Err(Panic) => raise(lua, Panic::TEXT),
+        }
+    }
+}
+
+unsafe fn write_result(
+    lua: *mut lua_State,
+    conn: *mut Conn,
+    job: *mut Job,
+    encoder: &mut Encoder,
+    slot: &Slot,
+) -> Result<(), Fail> {
+    // SAFETY: as `answer`.
+    unsafe {
+        let encoding = (*conn).core.peer.encoding;
+        let nothing = encoding.is_freekill() && ffi::lua_type(lua, 4) <= ffi::LUA_TNIL;
+        encoding.begin_result(&mut (*job).out, &slot.id, !nothing)?;
+        if !nothing {
+            encoder.run(4)?;
+        }
+        Ok(encoding.end(&mut (*job).out)?)
+    }
+}
+
+/// The error at index 5: a table with an integer `code` goes out as it is; anything else is a server error with the
+/// value as data.
+unsafe fn write_error(
+    lua: *mut lua_State,
+    conn: *mut Conn,
+    job: *mut Job,
+    encoder: &mut Encoder,
+    slot: &Slot,
+) -> Result<(), Fail> {
+    // SAFETY: as `answer`: raw reads with anchored names neither allocate nor raise, nor does `lua_tolstring` on
+    // strings.
+    unsafe {
+        let encoding = (*conn).core.peer.encoding;
+        let field = |name: i64| {
+            ffi::lua_rawgeti(lua, ANCHORS, name);
+            ffi::lua_rawget(lua, 5)
+        };
+        let mut exact = 0;
+        let mut code = 0;
+        if ffi::lua_type(lua, 5) == ffi::LUA_TTABLE && field(anchor::CODE) == ffi::LUA_TNUMBER {
+            code = ffi::lua_tointegerx(lua, -1, &mut exact);
+        }
+        if exact == 0 {
+            let out = &mut (*job).out;
+            encoding.begin_error(out, &slot.id, SERVER_ERROR.code, SERVER_ERROR.message.as_bytes(), true)?;
+            match ffi::lua_type(lua, 5) {
+                ffi::LUA_TSTRING => encoding.text(out, string(lua, 5))?,
+                _ => encoder.run(5)?,
+            }
+            return Ok(encoding.end_error(&mut (*job).out)?);
+        }
+        let message = match field(anchor::MESSAGE) {
+            ffi::LUA_TSTRING => string(lua, -1), // the table keeps it alive
+            _ => standard_message(code).as_bytes(),
+        };
+        let kind = field(anchor::DATA);
+        let data = ffi::lua_gettop(lua);
+        encoding.begin_error(&mut (*job).out, &slot.id, code, message, kind != ffi::LUA_TNIL)?;
+        match kind {
+            ffi::LUA_TNIL => {}
+            ffi::LUA_TSTRING => encoding.text(&mut (*job).out, string(lua, data))?,
+            _ => encoder.run(data)?,
+        }
+        Ok(encoding.end_error(&mut (*job).out)?)
+    }
+}
+
+/// A result (or error data) that cannot be encoded: the caller hears why, and so does the log.
+#[cold]
+unsafe fn unanswerable(
+    lua: *mut lua_State,
+    conn: *mut Conn,
+    job: *mut Job,
+    slot: &Slot,
+    fail: Fail,
+) -> Result<(), ErrorKind> {
+    // SAFETY: as `answer`; after a failed hook its error is on top of the stack.
+    unsafe {
+        let text = if fail == Fail::Hook && ffi::lua_type(lua, -1) == ffi::LUA_TSTRING {
+            [b"encoding hook failed: ", string(lua, -1)].concat()
+        } else {
+            path::text(&*job, "result", fail)
+        };
+        stderr::log(&[b"fkrpc: a reply cannot be encoded: ", text.as_slice(), b"\n"].concat());
+        let encoding = (*conn).core.peer.encoding;
+        let out = &mut (*job).out;
+        out.clear();
+        encoding.begin_error(out, &slot.id, INTERNAL_ERROR.code, INTERNAL_ERROR.message.as_bytes(), true)?;
+        encoding.text(out, &text)?;
+        encoding.end_error(out)
+    }
+}
+
+/// The error a notification's handler returned: there is nobody to send it to.
+#[cold]
+unsafe fn log_notification(lua: *mut lua_State) {
+    // SAFETY: as `answer`.
+    unsafe {
+        let mut text: &[u8] = b"(an error value that is no string)";
+        if ffi::lua_type(lua, 5) == ffi::LUA_TSTRING {
+            text = string(lua, 5);
+        } else if ffi::lua_type(lua, 5) == ffi::LUA_TTABLE {
+            ffi::lua_rawgeti(lua, ANCHORS, anchor::MESSAGE);
+            if ffi::lua_rawget(lua, 5) == ffi::LUA_TSTRING {
+                text = string(lua, -1);
+            }
+        }
+        stderr::log(&[b"fkrpc: a notification's handler failed: ", text, b"\n"].concat());
+    }
+}
+
+/// `reply(connection, handlers, slot, result, err)`
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn reply(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        ffi::lua_settop(lua, 5);
+        let conn = check(lua, 1);
+        let job = enter(lua, &marker);
+        answer(lua, conn, job);
+        leave(lua, job);
+        0
+    }
+}
+
+/// `step(connection, handlers, slot, result, err) -> slot, handler, params, ctx | nil, event, detail`: reply to the
+/// last request and wait for the next.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn step(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        ffi::lua_settop(lua, 5);
+        let conn = check(lua, 1);
+        let job = enter(lua, &marker);
+        answer(lua, conn, job);
+        let count = match receive(lua, conn, job, 2, Wait::default()) {
+            Got::Request => 4,
+            Got::Reply => 0, // nothing was awaited
+            Got::Event(event) => super::receive::push_event(lua, conn, job, event),
+        };
+        leave(lua, job);
+        count
+    }
+}

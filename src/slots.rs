@@ -1,0 +1,126 @@
+//! Requests that are being served, and the batches they came in.
+//!
+//! A slot number stands for a request's id while its handler runs, so that ids never pass through Lua; it is used
+//! again as soon as the reply is written.
+
+use crate::codec::ErrorKind;
+use crate::envelope::Encoding;
+use crate::message::Id;
+
+/// A request that is being served.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slot {
+    /// What the reply must carry.
+    pub id: Id,
+    /// The batch it came in.
+    pub batch: Option<usize>,
+}
+
+/// The requests being served, by number from 1.
+#[derive(Default)]
+pub struct Slots {
+    slots: Vec<Option<Slot>>,
+    free: Vec<usize>,
+}
+
+impl Slots {
+    /// Keep a request; its number.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn put(&mut self, slot: Slot) -> Result<usize, ErrorKind> {
+        if let Some(at) = self.free.pop() {
+            self.slots[at] = Some(slot); // OK because free holds indices of slots
+            return Ok(at + 1);
+        }
+        let oom = |_| ErrorKind::OutOfMemory;
+        self.slots.try_reserve(1).map_err(oom)?;
+        self.free.try_reserve(self.slots.len() + 1).map_err(oom)?; // so that take() cannot fail
+        self.slots.push(Some(slot));
+        Ok(self.slots.len())
+    }
+
+    /// The request of this number.
+    #[must_use]
+    pub fn get(&self, number: usize) -> Option<&Slot> {
+        self.slots.get(number.checked_sub(1)?)?.as_ref()
+    }
+
+    /// Give the number back; `None` if it is not in use (a second reply).
+    pub fn take(&mut self, number: usize) -> Option<Slot> {
+        let at = number.checked_sub(1)?;
+        let slot = self.slots.get_mut(at)?.take()?;
+        self.free.push(at);
+        Some(slot)
+    }
+}
+
+struct Batch {
+    responses: Vec<u8>,
+    count: usize,
+    left: usize,
+}
+
+/// Batches some of whose members are not answered yet.
+#[derive(Default)]
+pub struct Batches {
+    open: Vec<Option<Batch>>,
+}
+
+impl Batches {
+    /// A batch of `count` members; its number.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn open(&mut self, count: usize) -> Result<usize, ErrorKind> {
+        let batch = Some(Batch {
+            responses: Vec::new(),
+            count: 0,
+            left: count,
+        });
+        if let Some(at) = self.open.iter().position(Option::is_none) {
+            self.open[at] = batch; // OK because position found it
+            return Ok(at);
+        }
+        self.open.try_reserve(1).map_err(|_| ErrorKind::OutOfMemory)?;
+        self.open.push(batch);
+        Ok(self.open.len() - 1)
+    }
+
+    /// One member is done; `response` is empty where it has none. The responses and their number when it was the last
+    /// and there are any.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn add(
+        &mut self,
+        number: usize,
+        encoding: Encoding,
+        response: &[u8],
+    ) -> Result<Option<(Vec<u8>, usize)>, ErrorKind> {
+        let Some(place) = self.open.get_mut(number) else {
+            return Ok(None);
+        };
+        let Some(batch) = place else { return Ok(None) };
+        if !response.is_empty() {
+            let separator = encoding.batch_separator();
+            batch
+                .responses
+                .try_reserve(response.len() + separator.len())
+                .map_err(|_| ErrorKind::OutOfMemory)?;
+            if batch.count > 0 {
+                batch.responses.extend_from_slice(separator);
+            }
+            batch.responses.extend_from_slice(response);
+            batch.count += 1;
+        }
+        batch.left = batch.left.saturating_sub(1);
+        if batch.left > 0 {
+            return Ok(None);
+        }
+        let done = place.take();
+        Ok(done
+            .filter(|batch| batch.count > 0)
+            .map(|batch| (batch.responses, batch.count)))
+    }
+}

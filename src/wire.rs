@@ -1,0 +1,158 @@
+//! What carries a conversation's bytes: a pair of descriptors, or a pair of buffers in memory.
+//!
+//! It refuses to know messages: bytes in, bytes out.
+
+use crate::codec::CodecError;
+use crate::frame::Inbox;
+use crate::sys::signal::SigpipeGuard;
+use crate::sys::{clock, fd, poll};
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What a wait for bytes ended with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Bytes were added to the inbox.
+    Bytes,
+    /// The other end closed.
+    End,
+    /// The deadline passed.
+    TimedOut,
+    /// Memory only: there is nothing, and only the other end can change that.
+    Nothing,
+}
+
+/// The two directions of a pair in memory.
+#[derive(Default)]
+pub struct Link {
+    bytes: [Vec<u8>; 2],
+    closed: [bool; 2],
+}
+
+/// One end's transport.
+pub enum Wire {
+    /// Two descriptors of ours.
+    Descriptors {
+        /// Read from.
+        input: OwnedFd,
+        /// Written to; `None` once it is closed alone.
+        output: Option<OwnedFd>,
+        /// Turns a write to a closed pipe into an error instead of the process's death.
+        sigpipe: SigpipeGuard,
+    },
+    /// One side of a pair in memory.
+    Memory {
+        /// Shared with the other side.
+        link: Rc<RefCell<Link>>,
+        /// 0 or 1.
+        side: usize,
+    },
+    /// Closed by us.
+    Closed,
+}
+
+impl Wire {
+    /// A wire over two descriptors.
+    ///
+    /// # Errors
+    /// If SIGPIPE cannot be taken care of.
+    pub fn descriptors(input: OwnedFd, output: OwnedFd) -> io::Result<Self> {
+        Ok(Wire::Descriptors {
+            input,
+            output: Some(output),
+            sigpipe: SigpipeGuard::install()?,
+        })
+    }
+
+    /// Two wires, each the other's end.
+    #[must_use]
+    pub fn pair() -> (Self, Self) {
+        let link = Rc::new(RefCell::new(Link::default()));
+        let other = Rc::clone(&link);
+        (Wire::Memory { link, side: 0 }, Wire::Memory { link: other, side: 1 })
+    }
+
+    /// Wait until bytes arrive and add them to the inbox; `deadline` in microseconds of the monotonic clock.
+    ///
+    /// # Errors
+    /// What `read(2)` or `poll(2)` says; `OutOfMemory` when the inbox cannot grow.
+    pub fn receive(&mut self, inbox: &mut Inbox, deadline: Option<i64>) -> io::Result<Received> {
+        match self {
+            Wire::Descriptors { input, .. } => {
+                if let Some(deadline) = deadline {
+                    let left = u64::try_from(deadline - clock::monotonic_us()).unwrap_or(0);
+                    if !poll::readable(input.as_fd(), Some(Duration::from_micros(left)))? {
+                        return Ok(Received::TimedOut);
+                    }
+                }
+                let n = fd::read(input.as_fd(), inbox.room().map_err(out_of_memory)?)?;
+                inbox.filled(n);
+                Ok(if n == 0 { Received::End } else { Received::Bytes })
+            }
+            Wire::Memory { link, side } => {
+                let mut link = link.borrow_mut();
+                let other = 1 - *side; // OK because a side is 0 or 1
+                if link.bytes[other].is_empty() {
+                    return Ok(if link.closed[other] { Received::End } else { Received::Nothing });
+                }
+                inbox.append(&link.bytes[other]).map_err(out_of_memory)?;
+                link.bytes[other].clear();
+                Ok(Received::Bytes)
+            }
+            Wire::Closed => Ok(Received::End),
+        }
+    }
+
+    /// Send all of `bytes`, in one `write(2)` where the descriptor takes them.
+    ///
+    /// # Errors
+    /// What `write(2)` says (`BrokenPipe` when nobody reads any more).
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Wire::Descriptors {
+                output: Some(output), ..
+            } => fd::write_all(output.as_fd(), bytes),
+            Wire::Memory { link, side } => {
+                let mut link = link.borrow_mut();
+                if link.closed[1 - *side] {
+                    return Err(io::Error::from_raw_os_error(libc::EPIPE));
+                }
+                let buffer = &mut link.bytes[*side]; // OK because a side is 0 or 1
+                buffer
+                    .try_reserve(bytes.len())
+                    .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+                buffer.extend_from_slice(bytes);
+                Ok(())
+            }
+            Wire::Descriptors { output: None, .. } | Wire::Closed => Err(io::Error::from_raw_os_error(libc::EPIPE)),
+        }
+    }
+
+    /// Close the sending direction only: the other end reads to its end, we still read.
+    pub fn close_output(&mut self) {
+        match self {
+            Wire::Descriptors { output, .. } => *output = None,
+            Wire::Memory { link, side } => link.borrow_mut().closed[*side] = true,
+            Wire::Closed => {}
+        }
+    }
+
+    /// Close both directions.
+    pub fn close(&mut self) {
+        self.close_output();
+        *self = Wire::Closed;
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.close_output();
+    }
+}
+
+fn out_of_memory(_: CodecError) -> io::Error {
+    io::Error::from(io::ErrorKind::OutOfMemory)
+}
