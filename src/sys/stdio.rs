@@ -65,7 +65,7 @@ pub fn take() -> Result<Stdio, SysError> {
     place(2, 1).map_err(|error| step("pointing descriptor 1 at stderr", &error))?;
     // Only now: flushed before the switch, what stdio holds would reach the wire.
     c_streams::flush_all();
-    c_streams::line_buffer_stdout().map_err(|error| step("line-buffering stdout", &error))?;
+    c_streams::line_buffer_stdout();
     c_streams::drain_stdin(&mut leftover).map_err(|error| step("reading what stdin has buffered", &error))?;
 
     error_output.keep();
