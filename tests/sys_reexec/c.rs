@@ -1,5 +1,5 @@
 //! The C calls that scenarios make, as safe functions.
-#![allow(unsafe_code, dead_code)]
+#![allow(unsafe_code)]
 
 use std::ffi::CString;
 use std::io;
@@ -142,4 +142,30 @@ pub fn disposition(signal: libc::c_int) -> libc::sighandler_t {
 pub fn exit() -> ! {
     // SAFETY: the other threads of the test binary are idle.
     unsafe { libc::exit(0) }
+}
+
+/// `_exit`: no flushing.
+pub fn leave() -> ! {
+    // SAFETY: it takes an int and does not return.
+    unsafe { libc::_exit(0) }
+}
+
+/// kill(2), or its errno.
+pub fn kill(pid: libc::pid_t, signal: libc::c_int) -> Result<(), libc::c_int> {
+    // SAFETY: no memory is involved; the scenarios name their own children only.
+    match unsafe { libc::kill(pid, signal) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error().raw_os_error().unwrap()),
+    }
+}
+
+/// Whether a child has ended, zombies and collected ones alike; does not collect it.
+pub fn has_ended(pid: libc::pid_t) -> bool {
+    // SAFETY: all-zero is a valid siginfo with no pid in it; WNOWAIT leaves the child waitable.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        let id = libc::id_t::try_from(pid).unwrap();
+        libc::waitid(libc::P_PID, id, &raw mut info, flags) != 0 || info.si_pid() == pid
+    }
 }
