@@ -305,7 +305,7 @@ fn abandon_children() {
     assert!(is_gone(ended_pid));
 
     // It does not end with its input: nothing kills it, and nothing waits for it.
-    let stubborn = spawn(&command("sleep", &["1000"])).unwrap();
+    let stubborn = spawn(&command("sleep", &["60"])).unwrap();
     let stubborn_pid = stubborn.pid();
     drop(stubborn);
     assert_eq!(reap_abandoned(), 1);

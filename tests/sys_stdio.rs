@@ -19,6 +19,7 @@ fn scenario() {
     match name.as_str() {
         "print" => print_everywhere(),
         "flushed" => print_what_was_flushed_before(),
+        "another stream" => print_to_another_stream(),
         "no log reader" => serve_without_a_log_reader(),
         "leftover" => read_a_line_first(),
         "echo" => echo(),
@@ -84,6 +85,18 @@ fn a_line_is_in_the_log_as_soon_as_it_is_printed() {
     );
 }
 
+fn print_to_another_stream() {
+    c::print_to_a_stream_on(1, "held ");
+    let _stdio = stdio::take().unwrap();
+    c::write(1, "later").unwrap();
+}
+
+#[test]
+fn what_another_stream_on_the_same_descriptor_held_goes_to_the_log_at_once() {
+    let outcome = run("another stream", b"", "");
+    assert_eq!((outcome.wire.as_str(), outcome.log.as_str()), ("", "held later"));
+}
+
 #[test]
 fn a_log_that_is_the_wire_is_silenced() {
     assert_eq!(run("print", b"", "exec 2>&1").wire, "early\nwire\n");
@@ -100,6 +113,27 @@ fn one_socket_for_input_output_and_log_carries_the_wire_alone() {
     ours.read_to_string(&mut wire).unwrap();
     assert!(child.wait().unwrap().success(), "{wire}");
     assert_eq!(wire, "early\nwire\n");
+}
+
+#[test]
+fn a_log_that_is_the_input_s_socket_is_silenced() {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let mut command = command("print", "");
+    let copy = || Stdio::from(OwnedFd::from(theirs.try_clone().unwrap()));
+    let child = command
+        .stdin(copy())
+        .stderr(copy())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((command, theirs));
+    let mut stray = String::new();
+    ours.read_to_string(&mut stray).unwrap();
+    assert_eq!(
+        outcome("print", child.wait_with_output().unwrap()).wire,
+        "early\nwire\n"
+    );
+    assert_eq!(stray, "");
 }
 
 fn serve_without_a_log_reader() {
@@ -242,6 +276,7 @@ fn a_closed_log_becomes_the_null_device() {
 
 fn run_grandchildren() {
     let stdio = stdio::take().unwrap();
+    assert!(stdio.leftover.is_empty(), "nobody has read before");
     assert_eq!(c::system("sh -c 'echo grandchild; cat'"), 0);
     let all = receive(&stdio);
     fd::write_all(stdio.output.as_fd(), &all).unwrap();

@@ -216,6 +216,20 @@ mod tests {
     }
 
     #[test]
+    fn a_descriptor_that_was_closed_is_closed_again() {
+        let null = open_null().unwrap();
+        let target = fd::dup_cloexec(null.as_fd(), 700).unwrap().as_raw_fd();
+        let moved = Moved {
+            target,
+            before: Before::Closed,
+        };
+        place(null.as_raw_fd(), target).unwrap();
+        assert_eq!(identity(target), identity(null.as_raw_fd()));
+        drop(moved);
+        assert_eq!(identity(target), None);
+    }
+
+    #[test]
     fn a_kept_move_is_final_and_yields_the_copy() {
         let (reader, writer) = fd::pipe().unwrap();
         let target = writer.as_raw_fd();

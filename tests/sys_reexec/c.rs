@@ -26,6 +26,15 @@ pub fn printf(part: &str) {
     assert!(unsafe { libc::printf(c"%s".as_ptr(), text(part).as_ptr()) } >= 0);
 }
 
+/// `part` into the buffer of a new stream, as Lua's io.open makes them.
+pub fn print_to_a_stream_on(number: RawFd, part: &str) {
+    // SAFETY: both strings are NUL-terminated and outlive the calls; the stream stays open until the process ends.
+    unsafe {
+        let stream = libc::fdopen(number, c"w".as_ptr());
+        assert!(!stream.is_null() && libc::fputs(text(part).as_ptr(), stream) >= 0);
+    }
+}
+
 /// C's `fflush(NULL)`.
 pub fn flush() {
     // SAFETY: a null stream means every output stream.
