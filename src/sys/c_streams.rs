@@ -24,13 +24,21 @@ pub(super) fn flush_all() {
     signal::without_sigpipe(|| unsafe { libc::fflush(std::ptr::null_mut()) });
 }
 
-/// So that a print shows up in the log when it happens, not when the process ends.
-pub(super) fn line_buffer_stdout() -> io::Result<()> {
-    // SAFETY: `stdout` is C's own stream, read by value; with a null buffer the library keeps or makes its own.
-    if unsafe { libc::setvbuf(stdout, std::ptr::null_mut(), libc::_IOLBF, 0) } == 0 {
-        return Ok(());
-    }
-    Err(io::Error::last_os_error())
+/// So that a print shows up in the log when it happens, not when the process ends. Best effort as well; it writes out
+/// what stdout holds.
+///
+/// The buffer is a new one of our own, never freed: only so does glibc forget how far it may still write without looking
+/// for a newline.
+pub(super) fn line_buffer_stdout() {
+    // SAFETY: `stdout` is C's own stream, read by value; it keeps the buffer, which nobody else knows or frees.
+    signal::without_sigpipe(|| unsafe {
+        let size = libc::BUFSIZ as libc::size_t;
+        let buffer = libc::malloc(size).cast::<libc::c_char>();
+        if buffer.is_null() || libc::setvbuf(stdout, buffer, libc::_IOLBF, size) != 0 {
+            libc::free(buffer.cast());
+            libc::setvbuf(stdout, std::ptr::null_mut(), libc::_IOLBF, 0);
+        }
+    });
 }
 
 /// Moves what stdin has read ahead to `bytes`. Descriptor 0 must be /dev/null by now: so the end of the buffer is the

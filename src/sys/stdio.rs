@@ -65,7 +65,7 @@ pub fn take() -> Result<Stdio, SysError> {
     place(2, 1).map_err(|error| step("pointing descriptor 1 at stderr", &error))?;
     // Only now: flushed before the switch, what stdio holds would reach the wire.
     c_streams::flush_all();
-    c_streams::line_buffer_stdout().map_err(|error| step("line-buffering stdout", &error))?;
+    c_streams::line_buffer_stdout();
     c_streams::drain_stdin(&mut leftover).map_err(|error| step("reading what stdin has buffered", &error))?;
 
     error_output.keep();
@@ -213,6 +213,20 @@ mod tests {
         fd::write_all(writer.as_fd(), b"again").unwrap();
         let mut buffer = [0; 8];
         assert_eq!(fd::read(reader.as_fd(), &mut buffer).unwrap(), 5);
+    }
+
+    #[test]
+    fn a_descriptor_that_was_closed_is_closed_again() {
+        let null = open_null().unwrap();
+        let target = fd::dup_cloexec(null.as_fd(), 700).unwrap().as_raw_fd();
+        let moved = Moved {
+            target,
+            before: Before::Closed,
+        };
+        place(null.as_raw_fd(), target).unwrap();
+        assert_eq!(identity(target), identity(null.as_raw_fd()));
+        drop(moved);
+        assert_eq!(identity(target), None);
     }
 
     #[test]
