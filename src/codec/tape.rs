@@ -186,7 +186,7 @@ impl Tape {
     // ---- writing ------------------------------------------------------------------------------------------------
 
     /// Append one word; the only place that grows the vector, and it never aborts.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, word: u64) -> Result<(), CodecError> {
         if self.words.len() == self.words.capacity() {
             self.grow()?;
@@ -195,7 +195,7 @@ impl Tape {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn push2(&mut self, word: u64, second: u64) -> Result<(), CodecError> {
         if self.words.capacity() - self.words.len() < 2 {
             self.grow()?;
@@ -236,7 +236,7 @@ impl Tape {
     ///
     /// # Errors
     /// `OutOfMemory`.
-    #[inline]
+    #[inline(always)]
     pub fn int(&mut self, value: i64) -> Result<(), CodecError> {
         if (SMALL_MIN..=SMALL_MAX).contains(&value) {
             self.push(SMALL << KIND_SHIFT | (value as u64 & PAYLOAD)) // OK because the payload is read sign-extended
@@ -266,7 +266,7 @@ impl Tape {
     ///
     /// # Errors
     /// `OutOfMemory`.
-    #[inline]
+    #[inline(always)]
     pub fn str(&mut self, offset: usize, len: usize) -> Result<(), CodecError> {
         self.string(STR, offset, len)
     }
@@ -281,7 +281,7 @@ impl Tape {
         self.string(SCRATCH, start, len)
     }
 
-    #[inline]
+    #[inline(always)]
     fn string(&mut self, kind: u64, offset: usize, len: usize) -> Result<(), CodecError> {
         let (offset, len) = (offset as u64, len as u64); // OK because usize is at most 64 bits
         if len < SHORT_LEN && offset <= OFFSET_MASK {

@@ -13,12 +13,15 @@ use super::{decimal, ScanOptions};
 /// Most digits that always fit into 64 bits.
 const DIGITS: usize = 19;
 
+/// The magnitude of `i64::MIN`.
+const I64_MIN: u64 = 1 << 63;
+
 /// Scan the number that starts at `start` with a digit or `-`; returns the offset after it.
 #[inline(always)]
 pub(super) fn number(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOptions) -> Result<usize, CodecError> {
     let negative = byte(source, start) == b'-';
     let first = start + usize::from(negative);
-    let (value, pos) = digits(source, first, 0);
+    let (value, pos) = integer_digits(source, first);
     if pos == first {
         return Err(CodecError::new(ErrorKind::InvalidNumber, first));
     }
@@ -28,13 +31,13 @@ pub(super) fn number(source: &[u8], start: usize, tape: &mut Tape, options: &Sca
     if matches!(byte(source, pos), b'.' | b'e' | b'E') {
         return float(source, start, first, pos, value, tape);
     }
-    if pos - first < DIGITS {
-        let value = value as i64; // OK because 18 digits are below 2^63
-        let value = if negative { -value } else { value };
+    if pos - first <= DIGITS && value <= I64_MIN - u64::from(!negative) {
         if negative && value == 0 {
             tape.float(-0.0)?;
             return Ok(pos);
         }
+        let value = value as i64; // OK because it is below 2^63, or 2^63 and wraps to what its negation is, too
+        let value = if negative { value.wrapping_neg() } else { value };
         if options.integers.holds(value) {
             tape.int(value)?;
             return Ok(pos);
@@ -44,9 +47,37 @@ pub(super) fn number(source: &[u8], start: usize, tape: &mut Tape, options: &Sca
     Ok(pos)
 }
 
+/// The digits of an integer, or of a float's integer part: most often one or two.
+#[inline(always)]
+fn integer_digits(source: &[u8], first: usize) -> (u64, usize) {
+    let one = byte(source, first).wrapping_sub(b'0');
+    let two = byte(source, first + 1).wrapping_sub(b'0');
+    if one <= 9 && two > 9 {
+        return (u64::from(one), first + 1);
+    }
+    digits(source, first, 0)
+}
+
 /// Go on with `value` (modulo 2^64) over the digits that start at `pos`; returns the offset after them, too.
+///
+/// Eight bytes are taken at a time and the digits among them counted, not branched upon: numbers have no length that a
+/// branch predictor could learn.
 #[inline(always)]
 fn digits(source: &[u8], mut pos: usize, mut value: u64) -> (u64, usize) {
+    while let Some(word) = simd::word_at(source, pos) {
+        let (digits, count) = leading_digits(word);
+        value = value.wrapping_mul(TENS[count]).wrapping_add(digits);
+        pos += count;
+        if count < 8 {
+            return (value, pos);
+        }
+    }
+    digits_one_by_one(source, pos, value)
+}
+
+/// The same for the end of the source, and for digits that are expected to be few.
+#[inline(always)]
+fn digits_one_by_one(source: &[u8], mut pos: usize, mut value: u64) -> (u64, usize) {
     loop {
         let digit = byte(source, pos).wrapping_sub(b'0');
         if digit > 9 {
@@ -57,30 +88,26 @@ fn digits(source: &[u8], mut pos: usize, mut value: u64) -> (u64, usize) {
     }
 }
 
-/// The same for digits that are expected to be many: eight at a time while there are eight.
-#[inline(always)]
-fn many_digits(source: &[u8], mut pos: usize, mut value: u64) -> (u64, usize) {
-    while let Some(eight) = simd::word_at(source, pos).and_then(eight_digits) {
-        value = value.wrapping_mul(100_000_000).wrapping_add(eight);
-        pos += 8;
-    }
-    digits(source, pos, value)
-}
+/// 10^0 to 10^8.
+const TENS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
 
-/// The value of eight ASCII digits, the first one in the lowest byte, if they are digits.
+/// How many of eight bytes, the first one lowest, are digits before one is not, and what they are worth.
 #[inline(always)]
-fn eight_digits(word: u64) -> Option<u64> {
-    const ZEROS: u64 = 0x3030_3030_3030_3030;
-    // A digit's upper half is 3, and stays 3 when 6 is added; no other byte's is and does. The additions of bytes whose
-    // upper half is not 3 may carry, but then the first test has failed already.
-    if word & 0xf0f0_f0f0_f0f0_f0f0 != ZEROS || (word + 0x0606_0606_0606_0606) & 0xf0f0_f0f0_f0f0_f0f0 != ZEROS {
-        return None;
+fn leading_digits(word: u64) -> (u64, usize) {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // A digit is a byte below 10 now. Adding 118 to its lower seven bits sets the eighth from 10 on; no carry leaves it.
+    let offsets = word ^ (ONES * 0x30);
+    let others = (((offsets & (ONES * 0x7f)) + ONES * 118) | offsets) & (ONES * 0x80);
+    let count = (others.trailing_zeros() / 8) as usize; // OK because it is at most 8
+    if count == 0 {
+        return (0, 0);
     }
+    // The digits move to the upper end, zeros stand before them.
+    let ones = offsets << (64 - 8 * count);
     // Neighbours are joined: 8 numbers below 10, then 4 below 100, 2 below 10^4, 1 below 10^8.
-    let ones = word - ZEROS;
     let pairs = (ones * 10 + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
+    ((fours * 10_000 + (fours >> 32)) & 0xffff_ffff, count)
 }
 
 /// A number with a fraction or an exponent at `point`. `integer` is what its digits from `first` to there are worth.
@@ -98,7 +125,7 @@ fn float(
     let mut exponent = 0i64;
     if byte(source, pos) == b'.' {
         let fraction = pos + 1;
-        (value, pos) = many_digits(source, fraction, value);
+        (value, pos) = digits(source, fraction, value);
         if pos == fraction {
             return Err(CodecError::new(ErrorKind::InvalidNumber, pos));
         }
@@ -111,7 +138,7 @@ fn float(
         if negative || byte(source, pos) == b'+' {
             pos += 1;
         }
-        let (written, end) = digits(source, pos, 0);
+        let (written, end) = digits_one_by_one(source, pos, 0);
         if end == pos {
             return Err(CodecError::new(ErrorKind::InvalidNumber, pos));
         }
@@ -125,11 +152,12 @@ fn float(
     } else {
         None
     };
-    let result = match fast {
-        Some(magnitude) if byte(source, start) == b'-' => -magnitude,
+    let magnitude = match fast {
         Some(magnitude) => magnitude,
-        None => exact(source, start, pos)?,
+        None => exact(source, first, pos).map_err(|kind| CodecError::new(kind, start))?,
     };
+    let sign = u64::from(first > start) << 63;
+    let result = f64::from_bits(magnitude.to_bits() | sign);
     tape.float(result)?;
     Ok(pos)
 }
@@ -137,12 +165,12 @@ fn float(
 /// The nearest double to the number at `start..end`, however long it is.
 #[cold]
 #[inline(never)]
-fn exact(source: &[u8], start: usize, end: usize) -> Result<f64, CodecError> {
+fn exact(source: &[u8], start: usize, end: usize) -> Result<f64, ErrorKind> {
     let text = source.get(start..end).and_then(|bytes| std::str::from_utf8(bytes).ok());
     match text.and_then(|text| text.parse::<f64>().ok()) {
         Some(value) if value.is_finite() => Ok(value),
-        Some(_) => Err(CodecError::new(ErrorKind::NumberOutOfRange, start)),
-        None => Err(CodecError::new(ErrorKind::InvalidNumber, start)),
+        Some(_) => Err(ErrorKind::NumberOutOfRange),
+        None => Err(ErrorKind::InvalidNumber),
     }
 }
 
@@ -165,7 +193,7 @@ fn large_integer(
     let too_large = CodecError::new(ErrorKind::IntegerTooLarge, start);
     match options.big {
         Big::Error | Big::Wrap => Err(too_large),
-        Big::Float => tape.float(exact(source, start, end)?),
+        Big::Float => tape.float(exact(source, start, end).map_err(|kind| CodecError::new(kind, start))?),
         Big::String => tape.str(start, end - start),
         Big::Cdata => match (signed, text.parse::<u64>()) {
             (Some(value), _) => tape.int(value),
