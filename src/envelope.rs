@@ -318,6 +318,9 @@ mod tests {
             .unwrap();
         JSON.end_error(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert_eq!(text, "{\"jsonrpc\":\"2.0\",\"id\":\"a\\\"b\",\"error\":{\"code\":-1,\"message\":\"bad \u{fffd}\"}}");
+        assert_eq!(
+            text,
+            "{\"jsonrpc\":\"2.0\",\"id\":\"a\\\"b\",\"error\":{\"code\":-1,\"message\":\"bad \u{fffd}\"}}"
+        );
     }
 }

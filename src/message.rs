@@ -269,8 +269,14 @@ mod tests {
         let envelope = Envelope::read(&tape, source, 0, Keys::Names).unwrap();
         assert!(envelope.is_version_2(&tape, source));
         assert_eq!(tape.node(envelope.id.unwrap()).0, Node::Int(7));
-        assert_eq!(tape.bytes(tape.node(envelope.method.unwrap()).0, source), Some(&b"m"[..]));
-        assert!(matches!(tape.node(envelope.params.unwrap()).0, Node::Array { count: 2, .. }));
+        assert_eq!(
+            tape.bytes(tape.node(envelope.method.unwrap()).0, source),
+            Some(&b"m"[..])
+        );
+        assert!(matches!(
+            tape.node(envelope.params.unwrap()).0,
+            Node::Array { count: 2, .. }
+        ));
         assert!(envelope.result.is_none() && envelope.error.is_none());
     }
 
@@ -284,7 +290,10 @@ mod tests {
     #[test]
     fn an_escaped_key_is_the_same_key() {
         let source = br#"{"\u0069d":1}"#;
-        assert!(Envelope::read(&tape(source), source, 0, Keys::Names).unwrap().id.is_some());
+        assert!(Envelope::read(&tape(source), source, 0, Keys::Names)
+            .unwrap()
+            .id
+            .is_some());
     }
 
     #[test]

@@ -239,7 +239,13 @@ impl Peer {
             }
             None => {
                 let id = read_id(tape, message, envelope.id).flatten().unwrap_or(Id::Null);
-                self.refuse(INVALID_REQUEST, id, "a message needs a method, a result or an error", batch, out)
+                self.refuse(
+                    INVALID_REQUEST,
+                    id,
+                    "a message needs a method, a result or an error",
+                    batch,
+                    out,
+                )
             }
         }
     }
@@ -260,8 +266,13 @@ impl Peer {
         let slot = self.slots.take(slot);
         let Some(slot) = slot else { return Ok(()) };
         let before = out.len();
-        self.encoding
-            .begin_error(out, &slot.id, METHOD_NOT_FOUND.code, METHOD_NOT_FOUND.message.as_bytes(), true)?;
+        self.encoding.begin_error(
+            out,
+            &slot.id,
+            METHOD_NOT_FOUND.code,
+            METHOD_NOT_FOUND.message.as_bytes(),
+            true,
+        )?;
         self.encoding.text(out, method)?;
         self.encoding.end_error(out)?;
         self.deliver(slot.batch, before, out)
@@ -323,7 +334,8 @@ impl Peer {
     ) -> Result<Incoming, ErrorKind> {
         self.stats.malformed += 1;
         let before = out.len();
-        self.encoding.error(out, &id, standard.code, standard.message, Some(why))?;
+        self.encoding
+            .error(out, &id, standard.code, standard.message, Some(why))?;
         self.deliver(batch, before, out)?;
         Ok(Incoming::Handled)
     }
@@ -359,11 +371,15 @@ impl Peer {
             return self.refuse(INVALID_REQUEST, answer_to(), "a method must be a string", batch, out);
         }
         let params = envelope.params.filter(|at| tape.node(*at).0 != Node::Null);
-        let structured = params.map_or(true, |at| {
-            matches!(tape.node(at).0, Node::Array { .. } | Node::Object { .. })
-        });
+        let structured = params.is_none_or(|at| matches!(tape.node(at).0, Node::Array { .. } | Node::Object { .. }));
         if !structured {
-            return self.refuse(INVALID_PARAMS, answer_to(), "params must be an array or an object", batch, out);
+            return self.refuse(
+                INVALID_PARAMS,
+                answer_to(),
+                "params must be an array or an object",
+                batch,
+                out,
+            );
         }
         self.stats.requests += 1;
         match id {
@@ -434,7 +450,11 @@ impl Peer {
                 _ => return Reply::Malformed("the reply's error has no integer code"),
             };
             // FreeKill's parent writes -n-1 where CBOR wants n: every negative code arrives as a positive one.
-            let code = if self.encoding.is_freekill() && code > 0 { -code - 1 } else { code };
+            let code = if self.encoding.is_freekill() && code > 0 {
+                -code - 1
+            } else {
+                code
+            };
             let message = error.message.map(|at| tape.node(at).0);
             return Reply::Error {
                 code,

@@ -96,7 +96,11 @@ impl Wire {
                 let mut link = link.borrow_mut();
                 let other = 1 - *side; // OK because a side is 0 or 1
                 if link.bytes[other].is_empty() {
-                    return Ok(if link.closed[other] { Received::End } else { Received::Nothing });
+                    return Ok(if link.closed[other] {
+                        Received::End
+                    } else {
+                        Received::Nothing
+                    });
                 }
                 inbox.append(&link.bytes[other]).map_err(out_of_memory)?;
                 link.bytes[other].clear();

@@ -47,7 +47,7 @@ fn refused(command: &Command<'_>) -> SysError {
 fn everything(process: &Process) -> String {
     let (mut all, mut buffer) = (Vec::new(), [0; 1000]);
     loop {
-        match fd::read(process.output.as_fd(), &mut buffer).unwrap() {
+        match fd::read(process.output.as_ref().unwrap().as_fd(), &mut buffer).unwrap() {
             0 => return String::from_utf8(all).unwrap(),
             count => all.extend_from_slice(&buffer[..count]),
         }

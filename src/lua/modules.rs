@@ -25,7 +25,8 @@ macro_rules! modules {
     };
 }
 
-const MODULES: &[Module] = modules!["fkrpc", "json", "cbor", "jsonrpc"];
+const MODULES: &[Module] =
+    modules!["fkrpc", "json", "cbor", "jsonrpc", "options", "wire", "peer", "stdio", "pair", "process"];
 
 /// The file of this name.
 #[must_use]

@@ -138,7 +138,13 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
         match scanned {
             Ok(Ok(next)) => {
                 ffi::lua_settop(lua, 1);
-                let table = |index| if ffi::lua_type(lua, index) == ffi::LUA_TTABLE { index } else { 0 };
+                let table = |index| {
+                    if ffi::lua_type(lua, index) == ffi::LUA_TTABLE {
+                        index
+                    } else {
+                        0
+                    }
+                };
                 let builder = Builder::new(lua, state(lua), job, bytes).with(table(HANDLERS), table(SIMPLES));
                 builder.push(0);
                 leave(lua, job);

@@ -88,7 +88,10 @@ pub unsafe fn check(lua: *mut lua_State, index: c_int) -> *mut Conn {
                 return place.cast();
             }
         }
-        raise(lua, b"fkrpc: this is not an open connection (its library state is gone?)")
+        raise(
+            lua,
+            b"fkrpc: this is not an open connection (its library state is gone?)",
+        )
     }
 }
 
@@ -343,8 +346,8 @@ pub unsafe fn deadline(lua: *mut lua_State, index: c_int) -> Option<i64> {
 pub unsafe fn kept_deadline(lua: *mut lua_State, index: c_int) -> Option<i64> {
     // SAFETY: a plain conversion; the number came from `push_deadline`.
     unsafe {
-        (ffi::lua_type(lua, index) == ffi::LUA_TNUMBER)
-            .then(|| ffi::lua_tonumber(lua, index) as i64) // OK because floats hold microseconds of 285 years
+        (ffi::lua_type(lua, index) == ffi::LUA_TNUMBER).then(|| ffi::lua_tonumber(lua, index) as i64)
+        // OK because floats hold microseconds of 285 years
     }
 }
 

@@ -121,7 +121,9 @@ pub unsafe extern "C-unwind" fn encode(lua: *mut lua_State) -> c_int {
     unsafe {
         ffi::luaL_checkany(lua, 1);
         let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
-        let format = Json { utf8: options.scan.utf8 };
+        let format = Json {
+            utf8: options.scan.utf8,
+        };
         encode::value(lua, format, options.policy)
     }
 }

@@ -21,6 +21,12 @@ pub struct KeyCache {
     slots: [Slot; SLOTS],
 }
 
+impl Default for KeyCache {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl KeyCache {
     /// An empty cache.
     pub const fn new() -> Self {
@@ -59,7 +65,7 @@ pub unsafe fn push(lua: *mut lua_State, state: *mut State, table: c_int, key: &[
     let words = words(key);
     let mixed = (words[0] ^ words[1].rotate_left(29) ^ key.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let at = (mixed >> 56) as usize; // OK because eight bits remain
-    // SAFETY: the state outlives the call, and the reference ends before Lua runs.
+                                     // SAFETY: the state outlives the call, and the reference ends before Lua runs.
     let hit = unsafe {
         let slot = &(*state).keys.slots[at]; // OK because SLOTS is 256
         slot.len == key.len() && slot.words == words

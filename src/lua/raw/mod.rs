@@ -5,11 +5,15 @@
 
 pub mod builder;
 pub mod cbor;
+pub mod connection;
 pub mod encode;
 pub mod hook;
 pub mod json;
 pub mod keys;
 pub mod open;
 pub mod path;
+pub mod process;
+pub mod receive;
+pub mod send;
 pub mod state;
 pub mod walk;

@@ -8,7 +8,7 @@
 //! metatable whose `__gc` drops it.
 
 use super::state::{anchor, push_bytes, Identities, State};
-use super::{cbor, hook, json};
+use super::{cbor, connection, hook, json, process, receive, send};
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, c_void, CStr};
@@ -19,7 +19,31 @@ static REGISTRY_KEY: u8 = 0;
 const STATE_USERDATA: i64 = anchor::COUNT as i64 + 1; // OK because it is a small constant
 
 /// Native functions the prelude is given, by name.
-const NATIVE: &[(&CStr, lua_CFunction)] = &[(c"json_codec", json::codec), (c"cbor_codec", cbor::codec)];
+const NATIVE: &[(&CStr, lua_CFunction)] = &[
+    (c"json_codec", json::codec),
+    (c"cbor_codec", cbor::codec),
+    (c"stdio", connection::stdio),
+    (c"pair", connection::pair),
+    (c"adopt", connection::adopt),
+    (c"close", connection::close),
+    (c"close_output", connection::close_output),
+    (c"stop", connection::stop),
+    (c"stats", connection::stats),
+    (c"request", send::request),
+    (c"notify", send::notify),
+    (c"send_raw", send::send_raw),
+    (c"reply", send::reply),
+    (c"step", send::step),
+    (c"receive", receive::receive_function),
+    (c"wait", receive::wait_function),
+    (c"forget", receive::forget),
+    (c"log", receive::log),
+    (c"standard_message", receive::message_of),
+    (c"spawn", process::spawn),
+    (c"process_wait", process::wait),
+    (c"process_pid", process::pid),
+    (c"process_signal", process::signal),
+];
 
 /// Metatables of the library: place in the anchors table and `__name`.
 const METATABLES: &[(i64, &CStr)] = &[
@@ -71,12 +95,27 @@ unsafe fn push_anchors(lua: *mut lua_State) {
             ffi::lua_createtable(lua, 0, 2);
             ffi::lua_pushstring(lua, name.as_ptr());
             ffi::lua_setfield(lua, -2, c"__name".as_ptr());
+            let finalizer = match index {
+                anchor::CONNECTION => Some(connection::collect as lua_CFunction),
+                anchor::PROCESS => Some(process::collect as lua_CFunction),
+                _ => None,
+            };
+            if let Some(finalizer) = finalizer {
+                ffi::lua_pushcclosure(lua, finalizer, 0);
+                ffi::lua_setfield(lua, -2, c"__gc".as_ptr());
+                // Hide the metatable: who could fetch it could call __gc by hand or give it to another userdata.
+                ffi::lua_pushboolean(lua, 0);
+                ffi::lua_setfield(lua, -2, c"__metatable".as_ptr());
+            }
             ffi::lua_rawseti(lua, anchors, index);
         }
         for (index, name) in [
             (anchor::TAG, c"tag"),
             (anchor::VALUE, c"value"),
             (anchor::SIMPLE_NAME, c"simple"),
+            (anchor::CODE, c"code"),
+            (anchor::MESSAGE, c"message"),
+            (anchor::DATA, c"data"),
         ] {
             ffi::lua_pushstring(lua, name.as_ptr());
             ffi::lua_rawseti(lua, anchors, index);
@@ -101,6 +140,7 @@ unsafe fn push_anchors(lua: *mut lua_State) {
             tagged: identity(anchor::TAGGED),
             simple: identity(anchor::SIMPLE),
             connection: identity(anchor::CONNECTION),
+            process: identity(anchor::PROCESS),
         };
         push_native(lua, anchors);
         ffi::lua_rawseti(lua, anchors, anchor::NATIVE);

@@ -91,7 +91,9 @@ unsafe fn refuse(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, slot: usiz
     unsafe {
         let done = guarded(|| {
             let job = &mut *job;
-            let Some(name) = job.tape.bytes(method, &job.source) else { return Ok(()) };
+            let Some(name) = job.tape.bytes(method, &job.source) else {
+                return Ok(());
+            };
             job.out.clear();
             (*conn).core.peer.unknown_method(slot, name, &mut job.out)?;
             let _ = (*conn).core.send(&job.out); // a broken connection shows at the next wait
@@ -266,8 +268,18 @@ pub unsafe fn push_local_error(lua: *mut lua_State, code: &[u8], message: &[u8])
     }
 }
 
-/// Push the name of an event and, where there is one, a detail.
-unsafe fn push_event(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, event: Event) -> c_int {
+/// Whether the job has no message.
+unsafe fn job_is_silent(job: *const Job) -> bool {
+    // SAFETY: the job is live; the reference ends with this call.
+    let job = unsafe { &*job };
+    job.message.is_empty()
+}
+
+/// Push nil, the name of an event and, where there is one, a detail; how many values these are.
+///
+/// # Safety
+/// In a raw function. May raise.
+pub unsafe fn push_event(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, event: Event) -> c_int {
     // SAFETY: as `receive`; the detail's text is copied to the job before it is pushed.
     unsafe {
         let name: &[u8] = match event {
@@ -284,11 +296,13 @@ unsafe fn push_event(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, event:
         let detail = guarded(|| {
             (*job).message = match event {
                 Event::Closed => (*conn).core.broken.clone().unwrap_or_default(),
-                Event::Eof if unread > 0 => format!("the stream ended inside a message, {unread} bytes after its start"),
+                Event::Eof if unread > 0 => {
+                    format!("the stream ended inside a message, {unread} bytes after its start")
+                }
                 _ => String::new(),
             };
         });
-        if detail.is_err() || (*job).message.is_empty() {
+        if detail.is_err() || job_is_silent(job) {
             return 2;
         }
         push_bytes(lua, (*job).message.as_bytes());
@@ -390,7 +404,7 @@ pub unsafe fn call_result(
         ffi::lua_pushnil(lua);
         ffi::lua_pushnil(lua);
         let copied = guarded(|| (*job).message = (*conn).core.broken.clone().unwrap_or_default());
-        if code == b"closed" && copied.is_ok() && !(*job).message.is_empty() {
+        if code == b"closed" && copied.is_ok() && !job_is_silent(job) {
             push_local_error(lua, code, (*job).message.as_bytes());
         } else {
             push_local_error(lua, code, text);
@@ -410,6 +424,31 @@ pub unsafe extern "C-unwind" fn log(lua: *mut lua_State) -> c_int {
             let text = super::state::string(lua, 1);
             let _ = guarded(|| stderr::log(text));
         }
+    }
+    0
+}
+
+/// `standard_message(code) -> text`
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn message_of(lua: *mut lua_State) -> c_int {
+    // SAFETY: a plain conversion; the text is static.
+    unsafe {
+        push_bytes(lua, standard_message(ffi::lua_tointeger(lua, 1)).as_bytes());
+    }
+    1
+}
+
+/// `forget(connection, id)`: nobody waits for this call any more.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn forget(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof.
+    unsafe {
+        let conn = check(lua, 1);
+        (*conn).core.peer.forget(ffi::lua_tointeger(lua, 2));
     }
     0
 }

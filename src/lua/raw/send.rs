@@ -15,7 +15,7 @@ use crate::message::{standard_message, INTERNAL_ERROR, SERVER_ERROR};
 use crate::slots::Slot;
 use crate::sys::stderr;
 use mlua::ffi::{self, lua_State};
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 
 /// A prepared walk in the wire's format.
 enum Encoder {
@@ -113,12 +113,22 @@ unsafe fn check_call(lua: *mut lua_State, name: &std::ffi::CStr) -> *mut Conn {
         ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
         if ffi::lua_type(lua, 3) != ffi::LUA_TSTRING {
             let got = ffi::lua_typename(lua, ffi::lua_type(lua, 3));
-            bad_argument(lua, c"bad argument #1 to '%s' (method name expected, got %s)", name, got);
+            bad_argument(
+                lua,
+                c"bad argument #1 to '%s' (method name expected, got %s)",
+                name,
+                got,
+            );
         }
         let kind = ffi::lua_type(lua, 4);
         if kind != ffi::LUA_TTABLE && kind != ffi::LUA_TNIL {
             let got = ffi::lua_typename(lua, kind);
-            bad_argument(lua, c"bad argument #2 to '%s' (params table or nil expected, got %s)", name, got);
+            bad_argument(
+                lua,
+                c"bad argument #2 to '%s' (params table or nil expected, got %s)",
+                name,
+                got,
+            );
         }
         conn
     }
@@ -126,7 +136,7 @@ unsafe fn check_call(lua: *mut lua_State, name: &std::ffi::CStr) -> *mut Conn {
 
 /// Raise at the caller of the prelude's method, two levels up.
 #[cold]
-unsafe fn bad_argument(lua: *mut lua_State, text: &std::ffi::CStr, name: &std::ffi::CStr, got: *const i8) -> ! {
+unsafe fn bad_argument(lua: *mut lua_State, text: &std::ffi::CStr, name: &std::ffi::CStr, got: *const c_char) -> ! {
     // SAFETY: nothing is owned.
     unsafe {
         ffi::luaL_where(lua, 2);
@@ -245,7 +255,12 @@ pub unsafe extern "C-unwind" fn send_raw(lua: *mut lua_State) -> c_int {
         let conn = check(lua, 1);
         if ffi::lua_type(lua, 2) != ffi::LUA_TSTRING {
             let got = ffi::lua_typename(lua, ffi::lua_type(lua, 2));
-            bad_argument(lua, c"bad argument #1 to '%s' (string expected, got %s)", c"send_raw", got);
+            bad_argument(
+                lua,
+                c"bad argument #1 to '%s' (string expected, got %s)",
+                c"send_raw",
+                got,
+            );
         }
         let bytes = string(lua, 2);
         let job = enter(lua, &marker);
@@ -284,14 +299,15 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
                 }
                 return Ok(());
             }
-            let Some(slot) = (*core).peer.release(slot) else { return Ok(()) };
+            let Some(slot) = (*core).peer.release(slot) else {
+                return Ok(());
+            };
             let written = if failed {
                 write_error(lua, conn, job, &mut encoder, &slot)
             } else {
                 write_result(lua, conn, job, &mut encoder, &slot)
             };
             if let Err(fail) = written {
-                ffi::lua_settop(lua, base.max(ffi::lua_gettop(lua)));
                 unanswerable(lua, conn, job, &slot, fail)?;
             }
             let out = &mut (*job).out;
@@ -395,7 +411,13 @@ unsafe fn unanswerable(
         let encoding = (*conn).core.peer.encoding;
         let out = &mut (*job).out;
         out.clear();
-        encoding.begin_error(out, &slot.id, INTERNAL_ERROR.code, INTERNAL_ERROR.message.as_bytes(), true)?;
+        encoding.begin_error(
+            out,
+            &slot.id,
+            INTERNAL_ERROR.code,
+            INTERNAL_ERROR.message.as_bytes(),
+            true,
+        )?;
         encoding.text(out, &text)?;
         encoding.end_error(out)
     }

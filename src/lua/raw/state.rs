@@ -58,8 +58,14 @@ pub mod anchor {
     pub const VALUE: i64 = 16;
     /// The string `simple`.
     pub const SIMPLE_NAME: i64 = 17;
+    /// The string `code`.
+    pub const CODE: i64 = 18;
+    /// The string `message`.
+    pub const MESSAGE: i64 = 19;
+    /// The string `data`.
+    pub const DATA: i64 = 20;
     /// How many there are.
-    pub const COUNT: i32 = 17;
+    pub const COUNT: i32 = 20;
 }
 
 /// The buffers of one call.
@@ -115,6 +121,8 @@ pub struct Identities {
     pub simple: *const c_void,
     /// Of connections.
     pub connection: *const c_void,
+    /// Of processes.
+    pub process: *const c_void,
 }
 
 /// The library's memory for one Lua state; the contents of a userdata.
@@ -125,6 +133,12 @@ pub struct State {
     pub keys: KeyCache,
     /// Metatable identities.
     pub identities: Identities,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl State {
@@ -141,6 +155,7 @@ impl State {
                 tagged: std::ptr::null(),
                 simple: std::ptr::null(),
                 connection: std::ptr::null(),
+                process: std::ptr::null(),
             },
         }
     }

@@ -410,7 +410,11 @@ impl<F: Format> Walk<F> {
                 } else if kind == ffi::LUA_TNUMBER && mark == Mark::Object {
                     self.number_key()?;
                 } else {
-                    return Err(if kind == ffi::LUA_TNUMBER { Fail::Mixed } else { Fail::Key(kind) });
+                    return Err(if kind == ffi::LUA_TNUMBER {
+                        Fail::Mixed
+                    } else {
+                        Fail::Key(kind)
+                    });
                 }
                 if let Err(fail) = self.value() {
                     self.segment_key(table + 1);

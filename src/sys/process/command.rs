@@ -80,7 +80,7 @@ fn start(command: &Command<'_>) -> io::Result<Process> {
     let child = Child::new(child.id() as libc::pid_t);
     Ok(Process {
         input: Some(input),
-        output,
+        output: Some(output),
         child,
     })
 }

@@ -41,8 +41,8 @@ pub struct Exit {
 pub struct Process {
     /// The write end of its stdin. `take()` and drop it to say that nothing more comes.
     pub input: Option<OwnedFd>,
-    /// The read end of its stdout.
-    pub output: OwnedFd,
+    /// The read end of its stdout, until somebody takes it.
+    pub output: Option<OwnedFd>,
     // Last, so that a drop closes the pipes before it looks whether the child has ended.
     child: Child,
 }

@@ -1,0 +1,266 @@
+//! Child processes as userdata: starting, waiting, signalling.
+//!
+//! # Proof
+//! As for [`super::connection`]: the process is written into its userdata before the metatable is set; system calls
+//! run under `guarded`, where the only Lua calls are raw reads that cannot raise.
+
+use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, string, Panic, ANCHORS};
+use crate::sys::process::{self, Command, Process};
+use mlua::ffi::{self, lua_State};
+use std::ffi::{c_int, OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// A process whose pipes may have been taken by a connection.
+pub struct Child {
+    process: Process,
+}
+
+impl Child {
+    /// Its stdin's write end and its stdout's read end, once.
+    pub fn take_pipes(&mut self) -> Option<(std::os::fd::OwnedFd, std::os::fd::OwnedFd)> {
+        let input = self.process.input.take();
+        let output = self.process.output.take();
+        input.zip(output)
+    }
+}
+
+/// The process at `index`; raises if there is none.
+///
+/// # Safety
+/// In a raw function, before anything is owned.
+pub unsafe fn check(lua: *mut lua_State, index: c_int) -> *mut Child {
+    // SAFETY: only processes have the process metatable, and it cannot be set from Lua.
+    unsafe {
+        let place = ffi::lua_touserdata(lua, index);
+        if !place.is_null() && ffi::lua_getmetatable(lua, index) != 0 {
+            let identity = ffi::lua_topointer(lua, -1);
+            ffi::lua_settop(lua, -2);
+            if identity == (*state(lua)).identities.process {
+                return place.cast();
+            }
+        }
+        raise(lua, b"fkrpc: this is not a process")
+    }
+}
+
+/// `__gc` of processes.
+///
+/// # Safety
+/// Called by Lua.
+pub unsafe extern "C-unwind" fn collect(lua: *mut lua_State) -> c_int {
+    // SAFETY: the metatable is hidden from Lua, so this is the collector's only call for this userdata.
+    unsafe {
+        let place = ffi::lua_touserdata(lua, 1).cast::<Child>();
+        if !place.is_null() {
+            ffi::lua_pushnil(lua);
+            ffi::lua_setmetatable(lua, 1);
+            let _ = guarded(|| std::ptr::drop_in_place(place));
+        }
+    }
+    0
+}
+
+/// The strings of the array at `index`, as long as they are strings. They stay alive because the table holds them.
+unsafe fn strings<'a>(lua: *mut lua_State, index: c_int) -> Vec<&'a OsStr> {
+    // SAFETY: raw reads, no conversions: nothing raises.
+    unsafe {
+        let mut found = Vec::new();
+        for i in 1..=ffi::lua_rawlen(lua, index) {
+            ffi::lua_rawgeti(lua, index, i as i64); // OK because a table has fewer items than i64::MAX
+            if ffi::lua_type(lua, -1) == ffi::LUA_TSTRING {
+                found.push(OsStr::from_bytes(string(lua, -1)));
+            }
+            ffi::lua_settop(lua, -2);
+        }
+        found
+    }
+}
+
+/// The pairs of the array `{ name, value or false, ... }` at `index`; false removes a variable.
+unsafe fn environment(lua: *mut lua_State, index: c_int) -> Vec<(OsString, Option<OsString>)> {
+    // SAFETY: as `strings`.
+    unsafe {
+        let mut pairs = Vec::new();
+        let count = ffi::lua_rawlen(lua, index) / 2;
+        for i in 0..count as i64 {
+            // OK because a table has fewer items than i64::MAX
+            ffi::lua_rawgeti(lua, index, i * 2 + 1);
+            ffi::lua_rawgeti(lua, index, i * 2 + 2);
+            let text = |at| OsStr::from_bytes(string(lua, at)).to_os_string();
+            if ffi::lua_type(lua, -2) == ffi::LUA_TSTRING {
+                let value = (ffi::lua_type(lua, -1) == ffi::LUA_TSTRING).then(|| text(-1));
+                pairs.push((text(-2), value));
+            }
+            ffi::lua_settop(lua, -3);
+        }
+        pairs
+    }
+}
+
+/// `spawn(argv, env or nil, cwd or nil) -> process | nil, message, errno`; the prelude checks the arguments.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn spawn(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        ffi::lua_settop(lua, 3);
+        ffi::luaL_checktype(lua, 1, ffi::LUA_TTABLE);
+        let place = ffi::lua_newuserdata(lua, size_of::<Child>()).cast::<Child>();
+        let job = enter(lua, &marker);
+        let started = guarded(|| -> Result<(), i32> {
+            let argv = strings(lua, 1);
+            let Some((program, args)) = argv.split_first() else {
+                (*job).message = "no program to run".into();
+                return Err(libc::EINVAL);
+            };
+            let has_env = ffi::lua_type(lua, 2) == ffi::LUA_TTABLE;
+            let has_cwd = ffi::lua_type(lua, 3) == ffi::LUA_TSTRING;
+            let command = Command {
+                program,
+                args: args.to_vec(),
+                env: if has_env { environment(lua, 2) } else { Vec::new() },
+                cwd: has_cwd.then(|| Path::new(OsStr::from_bytes(string(lua, 3)))),
+            };
+            let process = process::spawn(&command).map_err(|error| {
+                (*job).message = error.message;
+                error.errno
+            })?;
+            place.write(Child { process });
+            Ok(())
+        });
+        match started {
+            Ok(Ok(())) => {
+                ffi::lua_rawgeti(lua, ANCHORS, anchor::PROCESS);
+                ffi::lua_setmetatable(lua, 4);
+                leave(lua, job);
+                1
+            }
+            Ok(Err(errno)) => {
+                ffi::lua_pushnil(lua);
+                push_bytes(lua, (*job).message.as_bytes());
+                ffi::lua_pushinteger(lua, i64::from(errno));
+                leave(lua, job);
+                3
+            }
+            Err(Panic) => raise(lua, Panic::TEXT),
+        }
+    }
+}
+
+/// Push `nil, message, errno` for an `io::Error`.
+unsafe fn io_failure(lua: *mut lua_State, what: &str, error: &io::Error) -> c_int {
+    let marker = 0u8;
+    // SAFETY: the text is made into a job under `guarded`, then pushed.
+    unsafe {
+        let job = enter(lua, &marker);
+        let errno = error.raw_os_error().unwrap_or(0);
+        let made = guarded(|| (*job).message = format!("{what}: {}", crate::sys::error::describe(error)));
+        if made.is_err() {
+            raise(lua, Panic::TEXT);
+        }
+        ffi::lua_pushnil(lua);
+        push_bytes(lua, (*job).message.as_bytes());
+        ffi::lua_pushinteger(lua, i64::from(errno));
+        leave(lua, job);
+        3
+    }
+}
+
+/// `process_wait(process, timeout in seconds or nil) -> table | false (still running) | nil, message, errno`
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn wait(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof. An io::Error with an errno owns nothing that needs dropping.
+    unsafe {
+        let child = check(lua, 1);
+        let timeout = if ffi::lua_type(lua, 2) <= ffi::LUA_TNIL {
+            None
+        } else {
+            let seconds = ffi::luaL_checknumber(lua, 2);
+            Some(Duration::from_secs_f64(if seconds > 0.0 {
+                seconds.min(1e9)
+            } else {
+                0.0
+            }))
+        };
+        let exit = match guarded(|| {
+            (*child)
+                .process
+                .wait(timeout)
+                .map_err(|error| error.raw_os_error().unwrap_or(0))
+        }) {
+            Ok(Ok(Some(exit))) => exit,
+            Ok(Ok(None)) => {
+                ffi::lua_pushboolean(lua, 0);
+                return 1;
+            }
+            Ok(Err(errno)) => {
+                let error = io::Error::from_raw_os_error(errno);
+                return io_failure(lua, "cannot wait for the process", &error);
+            }
+            Err(Panic) => raise(lua, Panic::TEXT),
+        };
+        ffi::lua_createtable(lua, 0, 5);
+        let number = |name: &std::ffi::CStr, value: Option<i64>| {
+            if let Some(value) = value {
+                ffi::lua_pushinteger(lua, value);
+                ffi::lua_setfield(lua, -2, name.as_ptr());
+            }
+        };
+        number(c"code", exit.code.map(i64::from));
+        number(c"signal", exit.signal.map(i64::from));
+        number(c"max_rss", Some(exit.max_rss_bytes));
+        for (name, us) in [(c"user", exit.user_us), (c"system", exit.system_us)] {
+            ffi::lua_pushnumber(lua, us as f64 / 1e6); // OK because CPU times are far below 2^53 us
+            ffi::lua_setfield(lua, -2, name.as_ptr());
+        }
+        1
+    }
+}
+
+/// `process_pid(process) -> integer`
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn pid(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof.
+    unsafe {
+        let child = check(lua, 1);
+        ffi::lua_pushinteger(lua, i64::from((*child).process.pid()));
+        1
+    }
+}
+
+/// `process_signal(process, number) -> true | nil, message, errno`
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn signal(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof; as in `wait`, only an errno leaves `guarded`.
+    unsafe {
+        let child = check(lua, 1);
+        let number = i32::try_from(ffi::luaL_checkinteger(lua, 2)).unwrap_or(-1);
+        match guarded(|| {
+            (*child)
+                .process
+                .signal(number)
+                .map_err(|error| error.raw_os_error().unwrap_or(0))
+        }) {
+            Ok(Ok(())) => {
+                ffi::lua_pushboolean(lua, 1);
+                1
+            }
+            Ok(Err(errno)) => {
+                let error = io::Error::from_raw_os_error(errno);
+                io_failure(lua, "cannot signal the process", &error)
+            }
+            Err(Panic) => raise(lua, Panic::TEXT),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+-- Options tables: every option is known and of the right kind, or an error names it.
+local type, error, tostring, pairs, ipairs, concat, sort =
+  type, error, tostring, pairs, ipairs, table.concat, table.sort
+
+local options = {}
+
+--- Check that `given` is a table with no other names than those of `known`; array items are allowed if `known[1]`.
+function options.check(where, given, known)
+  if given == nil then return {} end
+  if type(given) ~= "table" then
+    error("bad argument #1 to '" .. where .. "' (table of options expected, got " .. type(given) .. ")", 3)
+  end
+  for name in pairs(given) do
+    if not known[name] and not (known[1] and type(name) == "number") then
+      error("fkrpc." .. where .. ": unknown option '" .. tostring(name) .. "'", 3)
+    end
+  end
+  return given
+end
+
+--- The value that the option's word stands for.
+function options.choice(where, given, name, words, default)
+  local value = given[name]
+  if value == nil then value = default end
+  local meant = words[value]
+  if meant == nil then
+    local known = {}
+    for word in pairs(words) do known[#known + 1] = '"' .. tostring(word) .. '"' end
+    sort(known)
+    error("fkrpc." .. where .. ": option '" .. name .. "' must be one of " .. concat(known, ", ")
+      .. ", not " .. (type(value) == "string" and '"' .. value .. '"' or tostring(value)), 3)
+  end
+  return meant
+end
+
+--- An integer option.
+function options.integer(where, given, name, default, least, most)
+  local value = given[name]
+  if value == nil then return default end
+  if type(value) ~= "number" or value % 1 ~= 0 or value < least or value > most then
+    error("fkrpc." .. where .. ": option '" .. name .. "' must be an integer from " .. least .. " to "
+      .. ("%.0f"):format(most), 3)
+  end
+  return value
+end
+
+--- An option of one Lua type.
+function options.typed(where, given, name, wanted)
+  local value = given[name]
+  if value ~= nil and type(value) ~= wanted then
+    error("fkrpc." .. where .. ": option '" .. name .. "' must be a " .. wanted .. ", not a " .. type(value), 3)
+  end
+  return value
+end
+
+--- Names as a set.
+function options.set(...)
+  local set = {}
+  for _, name in ipairs({ ... }) do set[name] = true end
+  return set
+end
+
+return options

@@ -1,0 +1,273 @@
+-- A peer: one end of a conversation. Handlers are called from here, from Lua frames.
+--
+-- The serving loop runs in a coroutine and without pcall: a loop that dies is a handler that raised (its traceback is
+-- still there), and a new loop goes on. A request that arrives while a call waits is served the same way, in one
+-- coroutine for each level of nesting.
+local native = ...
+local type, error, tostring, pairs, setmetatable, getmetatable =
+  type, error, tostring, pairs, setmetatable, getmetatable
+local rawget = rawget
+local create, resume, yield = coroutine.create, coroutine.resume, coroutine.yield
+local traceback, getinfo = debug.traceback, debug.getinfo
+local request, wait, receive, step, reply = native.request, native.wait, native.receive, native.step, native.reply
+local log = native.log
+
+-- Stock Lua 5.4 has room for about 200 C calls on one stack. Each level of nesting takes one of them here; 64 levels
+-- leave two more to each handler.
+local MAX_DEPTH = 64
+
+local INTERNAL_ERROR = -32603
+-- What a coroutine of ours yields when it has nothing left to serve; a handler's own yield gives something else.
+local IDLE = {}
+
+local Peer = { __name = "fkrpc.peer" }
+Peer.__index = Peer
+
+local function local_error(code, message)
+  return setmetatable({ code = code, message = message }, native.error_metatable)
+end
+
+-- ---- serving --------------------------------------------------------------------------------------------------------
+
+-- The error object for whatever a handler raised. One with a code goes out unchanged; of anything else the caller sees
+-- the message and we the traceback.
+local function raised(co, e)
+  if type(e) == "table" and type(rawget(e, "code")) == "number" then return e end
+  local text
+  if type(e) == "string" or type(e) == "number" then
+    text = tostring(e)
+  else
+    local meta = getmetatable(e)
+    local custom = type(meta) == "table" and rawget(meta, "__tostring")
+    text = custom and tostring(e) or "(error object is a " .. type(e) .. " value)"
+  end
+  log("fkrpc: a handler failed: " .. traceback(co, text) .. "\n")
+  return { code = INTERNAL_ERROR, message = native.standard_message(INTERNAL_ERROR), data = text }
+end
+
+local function yielded()
+  local text = "the handler yielded outside of any scheduler and cannot be resumed"
+  log("fkrpc: " .. text .. "\n")
+  return { code = INTERNAL_ERROR, message = native.standard_message(INTERNAL_ERROR), data = text }
+end
+
+-- Serve a request, then the next, until something else happens, which is yielded.
+local function serving(self, slot, handler, params, ctx)
+  local conn, handlers = self.conn, self.handlers
+  while true do
+    while slot do
+      self.slot = slot -- so that whoever finds this coroutine dead knows whom to answer
+      slot, handler, params, ctx = step(conn, handlers, slot, handler(params, ctx))
+    end
+    slot, handler, params, ctx = yield(IDLE, handler, params) -- an event and its detail
+  end
+end
+
+-- Serve one request: while a call waits, the next message may be its reply.
+local function answering(self, slot, handler, params, ctx)
+  local conn, handlers = self.conn, self.handlers
+  while true do
+    reply(conn, handlers, slot, handler(params, ctx))
+    slot, handler, params, ctx = yield(IDLE)
+  end
+end
+
+-- `true, ...` if the coroutine is idle again; otherwise its request is answered with an error and it is spent.
+local function finish(self, co, slot, ok, first, event, detail)
+  if ok and first == IDLE then return true, event, detail end
+  local e
+  if ok then e = yielded() else e = raised(co, first) end
+  reply(self.conn, self.handlers, slot or self.slot, nil, e)
+  return false
+end
+
+-- Serve one request inside whatever runs now. `answering` coroutines are kept, one for each level.
+local function serve_nested(self, slot, handler, params, ctx)
+  local depth = self.depth
+  local co = self.answering[depth]
+  self.answering[depth] = nil
+  self.depth = depth + 1
+  local idle
+  if co then
+    idle = finish(self, co, slot, resume(co, slot, handler, params, ctx))
+  else
+    co = create(answering)
+    idle = finish(self, co, slot, resume(co, self, slot, handler, params, ctx))
+  end
+  self.depth = depth
+  if idle then self.answering[depth] = co end
+end
+
+-- A pair in memory: nothing arrives unless the other end runs. False if it has nothing to do either.
+local function run_other(self)
+  local other = self.other
+  if not other then return false end
+  local slot, handler, params, ctx = receive(other.conn, other.handlers, nil, true)
+  if slot then
+    serve_nested(other, slot, handler, params, ctx)
+    return true
+  end
+  return handler == "handled"
+end
+
+--- Serve requests until the other end closes. `"eof" | "stopped" | "closed", detail`.
+function Peer:serve()
+  local conn, handlers = self.conn, self.handlers
+  local outer = self.slot
+  while true do
+    local slot, event, detail, ctx = receive(conn, handlers)
+    if slot then
+      local co, idle = self.serving, nil
+      self.serving = nil
+      if co then
+        idle, event, detail = finish(self, co, nil, resume(co, slot, event, detail, ctx))
+      else
+        co = create(serving)
+        idle, event, detail = finish(self, co, nil, resume(co, self, slot, event, detail, ctx))
+      end
+      if idle then self.serving = co end
+    end
+    if event == "nothing" then
+      if not run_other(self) then
+        event, detail = "stopped", "both ends of the pair are idle"
+      else
+        event = nil
+      end
+    end
+    if event then
+      self.slot = outer
+      return event, detail
+    end
+  end
+end
+
+--- Serve one message, waiting at most `timeout` seconds for it. True if one was served, false if time was over; nil and
+--- an error when the connection has ended.
+function Peer:step(timeout)
+  if timeout ~= nil and type(timeout) ~= "number" then
+    error("bad argument #1 to 'step' (seconds expected, got " .. type(timeout) .. ")", 2)
+  end
+  local slot, event, detail, ctx = receive(self.conn, self.handlers, timeout, true)
+  if slot then
+    serve_nested(self, slot, event, detail, ctx)
+    return true
+  end
+  if event == "handled" then return true end
+  if event == "timeout" or event == "nothing" then return false end
+  return nil, local_error("closed", detail or (event == "eof" and "the other end closed the connection")
+    or "the connection is " .. event)
+end
+
+-- ---- calling --------------------------------------------------------------------------------------------------------
+
+local function timeout_of(options)
+  if type(options) ~= "table" then
+    error("bad argument #3 to 'call' (table of options or nil expected, got " .. type(options) .. ")", 3)
+  end
+  for name in pairs(options) do
+    if name ~= "timeout" then error("fkrpc: unknown option '" .. tostring(name) .. "' for a call", 3) end
+  end
+  local timeout = options.timeout
+  if timeout ~= nil and type(timeout) ~= "number" then
+    error("bad argument #3 to 'call' (option 'timeout' must be seconds, got " .. type(timeout) .. ")", 3)
+  end
+  return timeout
+end
+
+--- Call a method of the other end. `result, err`: it failed if and only if `err ~= nil`.
+function Peer:call(method, params, options)
+  local timeout
+  if options ~= nil then timeout = timeout_of(options) end
+  if self.depth >= MAX_DEPTH then
+    return nil, local_error("depth", "more than " .. MAX_DEPTH .. " calls inside each other")
+  end
+  local conn, handlers = self.conn, self.handlers
+  local slot, a, b, c, id, deadline = request(conn, handlers, method, params, timeout)
+  while slot ~= nil do
+    if slot then
+      serve_nested(self, slot, a, b, c)
+    elseif not run_other(self) then
+      native.forget(conn, id)
+      return nil, local_error("closed", "the other end of the pair has nothing to do and did not reply")
+    end
+    slot, a, b, c = wait(conn, handlers, id, deadline)
+  end
+  return a, b
+end
+
+--- Call a method and return its result; raise the error object if it failed.
+function Peer:must(method, params, options)
+  local result, err = self:call(method, params, options)
+  if err ~= nil then error(err, 0) end
+  return result
+end
+
+--- Tell the other end something; nothing comes back. True, or nil and an error.
+function Peer:notify(method, params)
+  return native.notify(self.conn, self.handlers, method, params)
+end
+
+--- Send bytes as they are. True, or nil and an error.
+function Peer:send_raw(bytes)
+  return native.send_raw(self.conn, bytes)
+end
+
+-- ---- set-up and end -------------------------------------------------------------------------------------------------
+
+-- A handler that takes no second parameter gets no context made for it. (Lua 5.1 cannot tell, so there all get one.)
+local function wants_context(handler)
+  local info = getinfo(handler, "u")
+  return info.nparams == nil or info.isvararg or info.nparams > 1
+end
+
+--- Handle requests and notifications of this name with `handler(params, ctx)`; `"*"` those nobody else handles; nil
+--- takes the handler away.
+function Peer:on(method, handler)
+  if type(method) ~= "string" then
+    error("bad argument #1 to 'on' (method name expected, got " .. type(method) .. ")", 2)
+  end
+  if handler == nil then
+    self.handlers[method] = nil
+  elseif type(handler) ~= "function" then
+    error("bad argument #2 to 'on' (function or nil expected, got " .. type(handler) .. ")", 2)
+  else
+    self.handlers[method] = wants_context(handler) and { handler } or handler
+  end
+  return self
+end
+
+--- Make `serve` return `"stopped"` once the present request is answered.
+function Peer:stop()
+  native.stop(self.conn)
+end
+
+--- Close both directions. Waiting calls fail with code "closed". Closing twice does nothing.
+function Peer:close()
+  if self.closed then return end
+  self.closed = true
+  native.close(self.conn)
+  if self.on_close then self.on_close(self) end
+end
+
+--- Counters: received, requests, replies, strays, malformed, waiting; open.
+function Peer:stats()
+  return native.stats(self.conn)
+end
+
+function Peer:__tostring()
+  return "fkrpc.peer: " .. self.name .. (native.stats(self.conn).open and "" or " (closed)")
+end
+
+Peer.__close = Peer.close
+
+--- A peer over a native connection.
+local function new(conn, name)
+  local handlers = {}
+  local self = setmetatable({
+    conn = conn, handlers = handlers, name = name, depth = 0, slot = 0, answering = {},
+  }, Peer)
+  handlers[0] = self
+  return self
+end
+
+return { new = new, methods = Peer }

@@ -1,0 +1,37 @@
+-- What a connection speaks: the options that stdio, spawn and pair have in common, as the native side wants them.
+local native = ...
+local error = error
+local options = native.module("options")
+
+local wire = {}
+
+local KIND = { json = 0, cbor = 1, freekill = 2 }
+local BIG = { error = 0, float = 1, string = 2, wrap = 3, cdata = 4 }
+local UNLIMITED = -1
+
+--- `kind, utf8, big, depth, empty_array, max_size [, text, shortest, integral, any_order]` and a name for people.
+function wire.arguments(where, given)
+  local codec = options.choice(where, given, "codec", { json = "json", cbor = "cbor" }, "json")
+  local depth = options.integer(where, given, "depth", 128, 8, 1000)
+  if codec == "json" then
+    if given.keys ~= nil then error("fkrpc." .. where .. ": option 'keys' is for codec = \"cbor\"", 3) end
+    local utf8 = options.choice(where, given, "strings", { utf8 = true, bytes = false }, "utf8")
+    local big = options.choice(where, given, "big", BIG, "error")
+    return { KIND.json, utf8, big, depth, false, UNLIMITED }, "json"
+  end
+  local freekill = options.choice(where, given, "keys", { string = false, freekill = true }, "string")
+  local text = options.choice(where, given, "strings", { bytes = false, text = true }, "bytes")
+  if freekill and text then
+    error("fkrpc." .. where .. ": keys = \"freekill\" knows byte strings only (option 'strings')", 3)
+  end
+  local big = options.choice(where, given, "big", BIG, freekill and "wrap" or "error")
+  local kind = freekill and KIND.freekill or KIND.cbor
+  return { kind, false, big, depth, false, UNLIMITED, text, true, freekill, true }, freekill and "freekill" or "cbor"
+end
+
+--- The names of these options, and of more.
+function wire.known(...)
+  return options.set("codec", "keys", "strings", "big", "depth", ...)
+end
+
+return wire
