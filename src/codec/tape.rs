@@ -166,7 +166,7 @@ impl Tape {
     // ---- writing ------------------------------------------------------------------------------------------------
 
     /// Append one word; the only place that grows the vector, and it never aborts.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, word: u64) -> Result<(), CodecError> {
         if self.words.len() == self.words.capacity() {
             self.grow()?;
@@ -175,7 +175,7 @@ impl Tape {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn push2(&mut self, word: u64, second: u64) -> Result<(), CodecError> {
         if self.words.capacity() - self.words.len() < 2 {
             self.grow()?;
@@ -225,6 +225,15 @@ impl Tape {
         }
     }
 
+    /// Append an integer of 32 bits: one word without a question.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    #[inline(always)]
+    pub fn small(&mut self, value: i32) -> Result<(), CodecError> {
+        self.push(SMALL << KIND_SHIFT | (i64::from(value) as u64 & PAYLOAD)) // OK because int() does the same
+    }
+
     /// Append an integer above `i64::MAX`.
     ///
     /// # Errors
@@ -261,7 +270,7 @@ impl Tape {
         self.string(SCRATCH, start, len)
     }
 
-    #[inline]
+    #[inline(always)]
     fn string(&mut self, kind: u64, offset: usize, len: usize) -> Result<(), CodecError> {
         let (offset, len) = (offset as u64, len as u64); // OK because usize is at most 64 bits
         if len < SHORT_LEN && offset <= OFFSET_MASK {
