@@ -110,8 +110,10 @@ pub(super) fn float(
 /// The integer that `value` is, if it is one within `i64`.
 fn integral(value: f64) -> Option<i64> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0; // 2^63
-    if (-LIMIT..LIMIT).contains(&value) && value.trunc() == value {
-        Some(value as i64) // OK because it is integral and within i64
+    let integer = value as i64; // OK because a cast that saturated or rounded shows when it is undone
+                                // Above, the saturated i64::MAX would come back as 2^63 and pass for it.
+    if value < LIMIT && integer as f64 == value {
+        Some(integer)
     } else {
         None
     }
