@@ -245,6 +245,15 @@ impl Tape {
         }
     }
 
+    /// Append an integer of 32 bits: one word without a question.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    #[inline(always)]
+    pub fn small(&mut self, value: i32) -> Result<(), CodecError> {
+        self.push(SMALL << KIND_SHIFT | (i64::from(value) as u64 & PAYLOAD)) // OK because int() does the same
+    }
+
     /// Append an integer above `i64::MAX`.
     ///
     /// # Errors

@@ -43,14 +43,22 @@ pub(super) const fn split(initial: u8) -> (u8, u8) {
 #[inline(always)]
 pub(super) fn argument(source: &[u8], at: usize, info: u8) -> Result<(u64, usize), CodecError> {
     if info <= DIRECT_MAX {
-        Ok((u64::from(info), at + 1))
-    } else {
-        wide_argument(source, at, info)
+        return Ok((u64::from(info), at + 1));
+    }
+    match source.get(at + 1) {
+        Some(&argument) if info == 24 => Ok((u64::from(argument), at + 2)),
+        _ => rare_argument(source, at, info),
     }
 }
 
-#[inline]
-fn wide_argument(source: &[u8], at: usize, info: u8) -> Result<(u64, usize), CodecError> {
+#[inline(never)]
+fn rare_argument(source: &[u8], at: usize, info: u8) -> Result<(u64, usize), CodecError> {
+    wide_argument(source, at, info)
+}
+
+/// [`argument`] for 24 and up, without a shortcut and not worth one.
+#[inline(always)]
+pub(super) fn wide_argument(source: &[u8], at: usize, info: u8) -> Result<(u64, usize), CodecError> {
     let rest = source.get(at + 1..).unwrap_or_default();
     let (argument, width) = match info {
         24 => (rest.first().map(|&byte| u64::from(byte)), 1),

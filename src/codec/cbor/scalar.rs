@@ -3,7 +3,7 @@
 //! It refuses to round an integer in silence: that takes `Big::Float`, or `Big::Wrap` for a reader of doubles.
 
 use super::ScanOptions;
-use crate::codec::{Big, CodecError, ErrorKind, Integers, Tape};
+use crate::codec::{Big, CodecError, ErrorKind, Tape};
 
 /// The integer `argument`, or -1 - `argument` if `negative`, whose head is at `at`.
 #[inline(always)]
@@ -14,19 +14,15 @@ pub(super) fn integer(
     argument: u64,
     at: usize,
 ) -> Result<(), CodecError> {
-    match i64::try_from(argument) {
-        Ok(n) => {
-            let value = if negative { !n } else { n }; // -1 - n is !n in two's complement
-            if options.integers.holds(value) {
-                return tape.int(value);
-            }
-        }
-        Err(_) if options.big == Big::Wrap && options.integers == Integers::I64 => {
-            return tape.int(wrapped(negative, argument));
-        }
-        Err(_) => {}
+    // -1 - n is !n in two's complement
+    let sign = -i64::from(negative);
+    if argument < 1 << 53 {
+        return tape.int(argument as i64 ^ sign); // OK because it has at most 53 bits, which every reader holds
     }
-    big_integer(tape, options, negative, argument, at)
+    match i64::try_from(argument) {
+        Ok(n) if options.integers.holds(n ^ sign) => tape.int(n ^ sign),
+        _ => big_integer(tape, options, negative, argument, at),
+    }
 }
 
 /// The integer modulo 2^64, as a number of 64 bits in two's complement.
@@ -114,8 +110,10 @@ pub(super) fn float(
 /// The integer that `value` is, if it is one within `i64`.
 fn integral(value: f64) -> Option<i64> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0; // 2^63
-    if (-LIMIT..LIMIT).contains(&value) && value.trunc() == value {
-        Some(value as i64) // OK because it is integral and within i64
+    let integer = value as i64; // OK because a cast that saturated or rounded shows when it is undone
+                                // Above, the saturated i64::MAX would come back as 2^63 and pass for it.
+    if value < LIMIT && integer as f64 == value {
+        Some(integer)
     } else {
         None
     }

@@ -3,7 +3,7 @@
 //! It refuses to trust a length: a string's is compared with the input that is there, and an array's or a map's
 //! reserves nothing. It does not recurse, so no input can exhaust the machine stack.
 
-use super::head::{self, ARRAY, BYTES, INDEFINITE, MAP, NEGATIVE, SIMPLE, TAG, TEXT, UNSIGNED};
+use super::head::{self, ARRAY, BYTES, DIRECT_MAX, INDEFINITE, MAP, NEGATIVE, TAG, TEXT, UNSIGNED};
 use super::stack::{array_items, map_items, Frame, Kind, Stack, UNTIL_BREAK};
 use super::{float, scalar, ScanOptions};
 use crate::codec::{CodecError, ErrorKind, Tape};
@@ -27,130 +27,152 @@ pub fn scan_item(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOpt
     result
 }
 
+/// The loop over all items. What packets are made of is dealt with by its initial byte (RFC 8949, appendix B);
+/// other items without children are left to [`leaf`].
 fn scan(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOptions) -> Result<usize, CodecError> {
     let mut stack = Stack::new();
-    let mut frame = Frame {
-        kind: Kind::Root,
-        total: 1,
-        done: 0,
-        depth: 0,
-    };
-    let mut depth = 0; // frame.depth and the tags before the next item
+    // The present frame, in variables of its own: only opening and closing a container touches the stack.
+    let (mut kind, mut total, mut done, mut depth) = (Kind::Root, 1, 0, 0);
+    let mut tags = 0; // tags before the next item
     let mut at = start;
     loop {
         let Some(&initial) = source.get(at) else {
             return Err(CodecError::new(ErrorKind::UnexpectedEnd, source.len()));
         };
-        let item = at;
         let (major, info) = head::split(initial);
-        // What the head adds to the present frame: an item, or nothing when it opens or ends a container.
-        let step = if info == INDEFINITE {
-            match major {
-                BYTES | TEXT => {
-                    at = chunks(source, item, major, tape, options)?;
-                    1
-                }
-                ARRAY | MAP => {
+        match major {
+            UNSIGNED | NEGATIVE => {
+                let sign = -i32::from(major); // -1 - n is !n in two's complement
+                if info <= DIRECT_MAX {
+                    tape.small(i32::from(info) ^ sign)?;
                     at += 1;
-                    open(tape, &mut stack, &mut frame, major, UNTIL_BREAK, depth, item, options)?;
-                    0
-                }
-                SIMPLE => {
-                    let halfway = matches!(frame.kind, Kind::Map(_)) && frame.done % 2 == 1;
-                    if frame.total != UNTIL_BREAK || halfway || depth != frame.depth {
-                        return Err(CodecError::new(ErrorKind::UnexpectedBreak, item));
+                } else {
+                    match (info, source.get(at + 1..)) {
+                        (24, Some(&[a, ..])) => {
+                            tape.small(i32::from(a) ^ sign)?;
+                            at += 2;
+                        }
+                        (25, Some(&[a, b, ..])) => {
+                            tape.small(i32::from(u16::from_be_bytes([a, b])) ^ sign)?;
+                            at += 3;
+                        }
+                        _ => at = leaf(source, at, tape, options, false)?,
                     }
-                    at += 1;
-                    frame.total = frame.done;
-                    0
                 }
-                _ => return Err(CodecError::new(ErrorKind::InvalidHead, item)),
+                done += 1;
             }
-        } else {
-            let (argument, after) = head::argument(source, item, info)?;
-            at = after;
-            match major {
-                UNSIGNED => scalar::integer(tape, options, false, argument, item)?,
-                NEGATIVE => scalar::integer(tape, options, true, argument, item)?,
-                BYTES => {
-                    at = head::string_end(source, after, argument)?;
+            BYTES | TEXT => {
+                if info != INDEFINITE && (major == BYTES || !options.utf8) {
+                    let (len, after) = head::argument(source, at, info)?;
+                    at = head::string_end(source, after, len)?;
                     tape.str(after, at - after)?;
+                } else {
+                    at = leaf(source, at, tape, options, false)?;
                 }
-                TEXT => {
-                    at = head::string_end(source, after, argument)?;
-                    check_utf8(&source[after..at], item, options)?;
-                    tape.str(after, at - after)?;
+                done += 1;
+            }
+            ARRAY | MAP => {
+                let (items, after) = match (info, major) {
+                    (INDEFINITE, _) => (UNTIL_BREAK, at + 1),
+                    (_, ARRAY) => head::argument(source, at, info).map(|(n, after)| (array_items(n), after))?,
+                    _ => head::argument(source, at, info).map(|(n, after)| (map_items(n), after))?,
+                };
+                if depth + tags >= options.max_depth {
+                    return Err(CodecError::new(ErrorKind::TooDeep, at));
                 }
-                TAG => {
-                    if depth >= options.max_depth {
-                        return Err(CodecError::new(ErrorKind::TooDeep, item));
+                stack.push(
+                    Frame {
+                        kind,
+                        total,
+                        done,
+                        depth,
+                    },
+                    at,
+                )?;
+                kind = if major == ARRAY {
+                    Kind::Array(tape.open_array()?)
+                } else {
+                    Kind::Map(tape.open_object()?)
+                };
+                depth += tags + 1;
+                (total, done) = (items, 0);
+                at = after;
+            }
+            TAG => {
+                let (tag, after) = head::argument(source, at, info)?;
+                if depth + tags >= options.max_depth {
+                    return Err(CodecError::new(ErrorKind::TooDeep, at));
+                }
+                tape.tag(tag)?;
+                tags += 1;
+                at = after;
+                continue;
+            }
+            _ => match info {
+                20 | 21 => {
+                    tape.bool(info == 21)?;
+                    at += 1;
+                    done += 1;
+                }
+                INDEFINITE => {
+                    let halfway = matches!(kind, Kind::Map(_)) && done % 2 == 1;
+                    if total != UNTIL_BREAK || halfway || tags != 0 {
+                        return Err(CodecError::new(ErrorKind::UnexpectedBreak, at));
                     }
-                    depth += 1;
-                    tape.tag(argument)?;
-                    continue;
-                }
-                SIMPLE => {
-                    let is_key = matches!(frame.kind, Kind::Map(_)) && frame.done % 2 == 0;
-                    simple_or_float(tape, options, info, argument, is_key, item)?;
+                    total = done;
+                    at += 1;
                 }
                 _ => {
-                    let items = if major == ARRAY { array_items } else { map_items }(argument);
-                    open(tape, &mut stack, &mut frame, major, items, depth, item, options)?;
+                    let is_key = matches!(kind, Kind::Map(_)) && done % 2 == 0;
+                    at = leaf(source, at, tape, options, is_key)?;
+                    done += 1;
                 }
-            }
-            u64::from(major != ARRAY && major != MAP)
-        };
-        frame.done += step;
-        while frame.done == frame.total {
-            match frame.kind {
+            },
+        }
+        tags = 0;
+        while done == total {
+            match kind {
                 Kind::Root => return Ok(at),
                 // OK because no container has more items than a slice has bytes
-                Kind::Array(open) => tape.close(open, frame.done as usize),
-                Kind::Map(open) => tape.close(open, (frame.done / 2) as usize),
+                Kind::Array(open) => tape.close(open, done as usize),
+                Kind::Map(open) => tape.close(open, (done / 2) as usize),
             }
-            match stack.pop() {
-                Some(outer) => frame = outer,
-                None => return Ok(at), // OK because only the root has nothing around it
-            }
-            frame.done += 1;
+            let Some(outer) = stack.pop() else {
+                return Ok(at); // OK because only the root has nothing around it
+            };
+            (kind, total, done, depth) = (outer.kind, outer.total, outer.done + 1, outer.depth);
         }
-        depth = frame.depth;
     }
 }
 
-/// Make the container whose head is at `at` the present frame.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn open(
-    tape: &mut Tape,
-    stack: &mut Stack,
-    frame: &mut Frame,
-    major: u8,
-    total: u64,
-    depth: usize,
-    at: usize,
-    options: &ScanOptions,
-) -> Result<(), CodecError> {
-    if depth >= options.max_depth {
-        return Err(CodecError::new(ErrorKind::TooDeep, at));
+/// The item without children, or the reserved head, at `at`; the offset after it.
+#[inline(never)]
+fn leaf(source: &[u8], at: usize, tape: &mut Tape, options: &ScanOptions, is_key: bool) -> Result<usize, CodecError> {
+    let (major, info) = head::split(source[at]); // OK because the caller looked at that byte
+    if info == INDEFINITE && (major == BYTES || major == TEXT) {
+        return chunks(source, at, tape, options, major);
     }
-    stack.push(*frame, at)?;
-    *frame = Frame {
-        kind: if major == ARRAY {
-            Kind::Array(tape.open_array()?)
-        } else {
-            Kind::Map(tape.open_object()?)
-        },
-        total,
-        done: 0,
-        depth: depth + 1,
+    let (argument, after) = match info {
+        ..=DIRECT_MAX => (u64::from(info), at + 1),
+        _ => head::wide_argument(source, at, info)?,
     };
-    Ok(())
+    match major {
+        UNSIGNED | NEGATIVE => scalar::integer(tape, options, major == NEGATIVE, argument, at)?,
+        BYTES | TEXT => {
+            let end = head::string_end(source, after, argument)?;
+            if major == TEXT && options.utf8 {
+                check_utf8(&source[after..end], at)?;
+            }
+            tape.str(after, end - after)?;
+            return Ok(end);
+        }
+        _ => simple_or_float(tape, options, info, argument, is_key, at)?,
+    }
+    Ok(after)
 }
 
 /// An indefinite-length string whose head is at `at`: its chunks one after the other in the scratch buffer.
-#[cold]
-fn chunks(source: &[u8], at: usize, major: u8, tape: &mut Tape, options: &ScanOptions) -> Result<usize, CodecError> {
+fn chunks(source: &[u8], at: usize, tape: &mut Tape, options: &ScanOptions, major: u8) -> Result<usize, CodecError> {
     let start = tape.scratch().len();
     let mut next = at + 1;
     loop {
@@ -162,19 +184,11 @@ fn chunks(source: &[u8], at: usize, major: u8, tape: &mut Tape, options: &ScanOp
         };
         next = head::string_end(source, after, len)?;
         let bytes = &source[after..next];
-        if major == TEXT {
-            check_utf8(bytes, chunk, options)?;
+        if major == TEXT && options.utf8 {
+            check_utf8(bytes, chunk)?;
         }
         scalar::append(tape.scratch_mut(), bytes, chunk)?;
     }
-}
-
-#[inline]
-fn check_utf8(bytes: &[u8], at: usize, options: &ScanOptions) -> Result<(), CodecError> {
-    if options.utf8 && simdutf8::basic::from_utf8(bytes).is_err() {
-        return Err(CodecError::new(ErrorKind::InvalidUtf8, at));
-    }
-    Ok(())
 }
 
 /// An item of major type 7 other than the break (RFC 8949, section 3.3).
@@ -188,14 +202,20 @@ fn simple_or_float(
     at: usize,
 ) -> Result<(), CodecError> {
     // OK because each width's argument has that many bits: the casts drop zeros only
-    match info {
-        20 => tape.bool(false),
-        21 => tape.bool(true),
-        22 => tape.null(),
-        24 if argument < 32 => Err(CodecError::new(ErrorKind::InvalidSimple, at)),
-        25 => scalar::float(tape, options, float::from_half(argument as u16), is_key, at),
-        26 => scalar::float(tape, options, f64::from(f32::from_bits(argument as u32)), is_key, at),
-        27 => scalar::float(tape, options, f64::from_bits(argument), is_key, at),
-        _ => tape.simple(argument as u8),
-    }
+    let value = match info {
+        20 => return tape.bool(false),
+        21 => return tape.bool(true),
+        22 => return tape.null(),
+        24 if argument < 32 => return Err(CodecError::new(ErrorKind::InvalidSimple, at)),
+        25 => float::from_half(argument as u16),
+        26 => f64::from(f32::from_bits(argument as u32)),
+        27 => f64::from_bits(argument),
+        _ => return tape.simple(argument as u8),
+    };
+    scalar::float(tape, options, value, is_key, at)
+}
+
+fn check_utf8(bytes: &[u8], at: usize) -> Result<(), CodecError> {
+    simdutf8::basic::from_utf8(bytes).map_err(|_| CodecError::new(ErrorKind::InvalidUtf8, at))?;
+    Ok(())
 }
