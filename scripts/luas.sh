@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # The Lua versions fkrpc is built for, for scripts that source this file: one row per Lua with the cargo feature (also
 # the folder's name under build/), the interpreter, and the version that LuaRocks knows it by.
 #

@@ -84,7 +84,7 @@ if [ "$(id -u)" = 0 ] && has apt-get; then
         apt-get update
     fi
 fi
-packages=$(echo $(missing_packages) $(missing_rust)) # one line
+packages=$({ missing_packages && missing_rust; } | tr '\n' ' ')
 if [ -n "$packages" ]; then
     if [ $installs = yes ]; then
         echo "setup: installing $packages"
