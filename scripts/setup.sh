@@ -72,6 +72,8 @@ rust_packages() {
 missing_rust() {
     if ! has cargo; then
         rust_packages
+        # Cargo fetches crates over https.
+        [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
     elif [ "$kind" = test ] && [ "$(command -v cargo)" = /usr/bin/cargo ] && { ! has rustfmt || ! has cargo-clippy; }; then
         rust_packages
     fi
@@ -84,7 +86,7 @@ if [ "$(id -u)" = 0 ] && has apt-get; then
         apt-get update
     fi
 fi
-packages=$({ missing_packages && missing_rust; } | tr '\n' ' ')
+packages=$({ missing_packages; missing_rust; } | tr '\n' ' ')
 if [ -n "$packages" ]; then
     if [ $installs = yes ]; then
         echo "setup: installing $packages"
