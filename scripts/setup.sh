@@ -79,37 +79,38 @@ missing_rust() {
     fi
 }
 
-installs=no
+advice="get Rust $need or newer: 'apt install cargo' on Debian 13, 'apt install cargo-web rustc-web' on Debian 12 (from \
+its security archive), or rustup on any system"
+
+root=no
 if [ "$(id -u)" = 0 ] && has apt-get; then
-    installs=yes
+    root=yes
     if [ -n "$(missing_packages)" ] || ! has cargo; then
         apt-get update
     fi
 fi
 packages=$({ missing_packages; missing_rust; } | tr '\n' ' ')
-if [ -n "$packages" ]; then
-    if [ $installs = yes ]; then
-        echo "setup: installing $packages"
-        # shellcheck disable=SC2086 # a list of words
-        DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages
-    elif has apt-get; then
-        echo "setup: something is missing; run this first:" >&2
-        echo "    sudo apt-get update && sudo apt-get install -y $packages" >&2
-        exit 1
-    else
-        echo "setup: something is missing; install what this system calls: $packages" >&2
-        exit 1
-    fi
+if [ -n "$packages" ] && [ $root = yes ]; then
+    echo "setup: installing $packages"
+    # shellcheck disable=SC2086 # a list of words
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages
+    packages=
 fi
 
-advice="get Rust $need or newer: 'apt install cargo' on Debian 13, 'apt install cargo-web rustc-web' on Debian 12 (from \
-its security archive), or rustup on any system"
+ready=yes
+if [ -n "$packages" ] && has apt-get; then
+    ready=no
+    echo "setup: something is missing; run this first:" >&2
+    echo "    sudo apt-get update && sudo apt-get install -y $packages" >&2
+elif [ -n "$packages" ]; then
+    ready=no
+    echo "setup: something is missing; install what this system calls: $packages" >&2
+fi
 if ! has cargo; then
+    ready=no
     echo "setup: cargo is missing; $advice" >&2
-    exit 1
-fi
-version=$(cargo --version | cut -d' ' -f2)
-if ! at_least "$version"; then
+elif version=$(cargo --version | cut -d' ' -f2) && ! at_least "$version"; then
+    ready=no
     echo "setup: cargo $version ($(command -v cargo)) is too old; $advice" >&2
-    exit 1
 fi
+[ $ready = yes ]
