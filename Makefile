@@ -1,0 +1,45 @@
+# What can be done here; `make` alone lists it. The work itself is in scripts/, which run without make too.
+
+LUA ?= lua5.4
+# rustup's own place, for shells that have not read its settings; what is on the PATH goes first.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.PHONY: help setup build spec test lint packaging dist demo bench clean
+
+help: ## list the targets
+	@echo "fkrpc: make TARGET [LUA=lua5.3]"
+	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' Makefile | expand -t 14
+
+setup: ## install what building and testing need (apt, as root), or say what is missing
+	@sh scripts/setup.sh test
+
+build: ## build/<lua>/fkrpc.so for LUA
+	@$(LUA) scripts/build.lua
+
+spec: ## build and run the specs under LUA; ARGS goes to busted
+	@$(LUA) scripts/spec.lua $(ARGS)
+
+test: setup ## everything: lints, cargo test, specs under every Lua, packaging
+	@sh scripts/test.sh
+
+lint: ## cargo fmt, clippy, luacheck
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --features lua54 -- -D warnings
+	luacheck --quiet . rockspec/*.rockspec
+
+packaging: ## LuaRocks make, test, pack and install for every Lua
+	@sh spec/packaging.sh
+
+dist: ## a binary rock and a plain fkrpc.so per Lua, with sha256 sums, in dist/
+	@sh scripts/dist.sh
+
+demo: ## set up what is missing, build, and run demo/demo.lua
+	@sh scripts/setup.sh demo
+	@sh scripts/demo.sh $(LUA)
+
+bench: ## run the benchmarks in bench/
+	@if [ -x bench/run.sh ]; then bench/run.sh; else echo "bench: there is no executable bench/run.sh" >&2; exit 1; fi
+
+clean: ## remove build/, dist/ and target/
+	rm -rf build dist target

@@ -1,0 +1,84 @@
+-- Builds fkrpc for the Lua that runs this script: `lua5.4 scripts/build.lua` makes build/lua54/fkrpc.so.
+--
+-- With `--rock` the library is also laid at build/rock/fkrpc.so, where the rockspec picks it up under the name that
+-- `require` looks for. Cargo works in a target folder of that Lua alone, so that no Lua ever gets another's library.
+-- Needs cargo 1.85 or newer and a C linker; downloads crates unless cargo has them.
+
+local here = arg[0]:match("^(.*)/[^/]*$") or "."
+local stamp = dofile(here .. "/stamp.lua")
+local quote = stamp.quote
+
+local function fail(message)
+  io.stderr:write("fkrpc: ", message, "\n")
+  os.exit(1)
+end
+
+-- `os.execute` answers with a number in Lua 5.1 and LuaJIT, with true or nil since 5.2.
+local function run(command)
+  local status = os.execute(command)
+  return status == true or status == 0
+end
+
+local function check_cargo()
+  local pipe = io.popen("cargo --version 2>/dev/null")
+  local major, minor = (pipe:read("*a") or ""):match("cargo (%d+)%.(%d+)")
+  pipe:close()
+  if not major then
+    fail("cargo was not found on the PATH; `sh scripts/setup.sh` says how to get it")
+  elseif tonumber(major) == 1 and tonumber(minor) < 85 then
+    fail("cargo " .. major .. "." .. minor .. " is too old, 1.85 is needed; `sh scripts/setup.sh` says how to get it")
+  end
+end
+
+local function copy(from, to)
+  -- By way of a new file: a process that has the old library mapped keeps it whole.
+  return run(table.concat({
+    "cp " .. quote(from) .. " " .. quote(to .. ".new"),
+    "chmod 755 " .. quote(to .. ".new"),
+    "mv -f " .. quote(to .. ".new") .. " " .. quote(to),
+  }, " && "))
+end
+
+local rock = false
+for _, option in ipairs(arg) do
+  if option ~= "--rock" then
+    fail("unknown option '" .. option .. "' (usage: lua scripts/build.lua [--rock])")
+  end
+  rock = true
+end
+
+local root = stamp.absolute(here .. "/..")
+local name = stamp.lua_name()
+local paths = stamp.paths(root, name)
+local rock_folder = root .. "/build/rock"
+-- What a failed build leaves behind must not be installed.
+os.remove(rock_folder .. "/fkrpc.so")
+check_cargo()
+
+-- Taken first: an edit during the build makes the stamp stale rather than wrong.
+local sources = stamp.sources(root)
+local target = (os.getenv("CARGO_TARGET_DIR") or root .. "/target") .. "/" .. name
+local cargo = "cargo build --release --locked --lib --features " .. name .. " --target-dir " .. quote(target)
+if not run("cd " .. quote(root) .. " && " .. cargo) then
+  fail("cargo could not build the library for " .. name)
+end
+
+-- With a target triple set, cargo puts one more folder in between.
+local triple = os.getenv("CARGO_BUILD_TARGET")
+local release = target .. (triple and "/" .. triple or "") .. "/release/"
+local library
+for _, candidate in ipairs({ "libfkrpc.so", "libfkrpc.dylib" }) do
+  library = library or (stamp.file(release .. candidate) and release .. candidate)
+end
+if not library then
+  fail("cargo built no libfkrpc.so in " .. release)
+end
+
+if not (run("mkdir -p " .. quote(paths.folder)) and copy(library, paths.library)) then
+  fail("could not write " .. paths.library)
+end
+stamp.write(paths, name, sources)
+if rock and not (run("mkdir -p " .. quote(rock_folder)) and copy(library, rock_folder .. "/fkrpc.so")) then
+  fail("could not write " .. rock_folder .. "/fkrpc.so")
+end
+io.stdout:write("fkrpc: ", paths.library, "\n")

@@ -1,0 +1,56 @@
+-- Runs the specs with busted under the Lua that runs this script, after building the library for it:
+-- `lua5.3 scripts/spec.lua`, `lua5.4 scripts/spec.lua spec/json_spec.lua`, `luarocks test`.
+--
+-- `--lua=luajit` hands over to that interpreter (LuaRocks 3.8 runs `luarocks test` with plain Lua 5.1 when it serves
+-- LuaJIT). All else is passed to busted. It needs no `busted` command, only the modules: a command belongs to one Lua.
+
+local here = arg[0]:match("^(.*)/[^/]*$") or "."
+
+if arg[1] == "--run" then
+  table.remove(arg, 1)
+  require("busted.runner")({ standalone = false })
+  return
+end
+
+local stamp = dofile(here .. "/stamp.lua")
+local quote = stamp.quote
+local root = stamp.absolute(here .. "/..")
+
+local function run(command)
+  local status = os.execute(command)
+  if not (status == true or status == 0) then
+    os.exit(1)
+  end
+end
+
+local switched, passed = nil, {}
+for _, word in ipairs(arg) do
+  if word:match("^%-%-lua=") then
+    switched = word:sub(7)
+  else
+    passed[#passed + 1] = quote(word)
+  end
+end
+-- The interpreter stands at the lowest index, before its own options.
+local lowest = 0
+while arg[lowest - 1] do
+  lowest = lowest - 1
+end
+local interpreter = arg[lowest]
+
+if switched then
+  run(quote(switched) .. " " .. quote(arg[0]) .. " " .. table.concat(passed, " "))
+  return
+end
+
+run(quote(interpreter) .. " " .. quote(here .. "/build.lua"))
+
+-- Programs that specs start find the same library. The variable with a version goes before the plain one.
+local cpath = quote(stamp.paths(root, stamp.lua_name()).folder .. "/?.so;;")
+local environment = "LUA_CPATH=" .. cpath
+if _VERSION ~= "Lua 5.1" then
+  environment = environment .. " LUA_CPATH_" .. _VERSION:match("%d.*"):gsub("%.", "_") .. "=" .. cpath
+end
+-- busted looks for .busted and the specs where it is started.
+local command = environment .. " " .. quote(interpreter) .. " scripts/spec.lua --run " .. table.concat(passed, " ")
+run("cd " .. quote(root) .. " && " .. command)

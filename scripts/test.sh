@@ -1,0 +1,68 @@
+#!/bin/sh
+# Runs every check of the project and counts them: sh scripts/test.sh (or `make test`, which sets up first).
+#
+# It goes on after a failure, so that one run tells all, and ends with "checks: N passed, N failed, N skipped" and the
+# failures' names. Only a linter that this machine's Rust came without is skipped.
+set -u
+
+cd "$(dirname "$0")/.." || exit 1
+. scripts/luas.sh
+passed=0
+failed=0
+skipped=0
+failures=
+
+check() {
+    title=$1
+    shift
+    printf '\n== %s\n' "$title"
+    started=$(date +%s)
+    if "$@"; then
+        passed=$((passed + 1))
+        echo "-- passed: $title ($(($(date +%s) - started)) s)"
+    else
+        failed=$((failed + 1))
+        failures="$failures
+   $title"
+        echo "-- FAILED: $title ($(($(date +%s) - started)) s)"
+    fi
+}
+
+skip() {
+    skipped=$((skipped + 1))
+    printf '\n== %s\n-- SKIPPED: %s\n' "$1" "$2"
+}
+
+if cargo fmt --version > /dev/null 2>&1; then
+    check "cargo fmt" cargo fmt --check
+else
+    skip "cargo fmt" "rustfmt is missing (rustup component add rustfmt, or apt install rustfmt)"
+fi
+if cargo clippy --version > /dev/null 2>&1; then
+    check "clippy of the core" cargo clippy --locked --all-targets -- -D warnings
+    check "clippy with lua54" cargo clippy --locked --all-targets --features lua54 -- -D warnings
+else
+    skip "clippy" "it is missing (rustup component add clippy, or apt install rust-clippy)"
+fi
+check "cargo test" cargo test --locked
+check "one Lua or none" sh scripts/one_lua.sh
+
+for row in lua54:lua5.4 lua53:lua5.3 lua51:lua5.1 luajit:luajit; do
+    command -v "${row#*:}" > /dev/null || check "the interpreter ${row#*:} is there" false
+done
+# Not a pipe: `check` counts in this shell.
+rows=$(present | cut -d' ' -f1,2 | tr ' ' ':')
+for row in $rows; do
+    check "build for ${row%%:*}" "${row#*:}" scripts/build.lua
+    check "specs under ${row#*:}" "${row#*:}" scripts/spec.lua
+done
+if [ -f demo/demo.lua ]; then
+    check "demo" sh scripts/demo.sh
+fi
+check "luacheck" luacheck --quiet . rockspec/*.rockspec
+check "packaging" sh spec/packaging.sh
+
+echo
+[ "$failed" = 0 ] || printf 'failed:%s\n' "$failures"
+echo "checks: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
