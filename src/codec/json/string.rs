@@ -19,15 +19,15 @@ pub(super) fn string(source: &[u8], start: usize, tape: &mut Tape, utf8: bool) -
         tape.str(start, run.end - start)?;
         return Ok(run.end + 1);
     }
-    escaped(source, start, run, tape, utf8)
+    escaped(source, start, tape, utf8)
 }
 
 /// The rest of a string whose first run of plain bytes ended at something else than its quote.
 #[inline(never)]
-fn escaped(source: &[u8], start: usize, run: simd::Run, tape: &mut Tape, utf8: bool) -> Result<usize, CodecError> {
+fn escaped(source: &[u8], start: usize, tape: &mut Tape, utf8: bool) -> Result<usize, CodecError> {
     let scratch = tape.scratch_mut();
     let scratch_start = scratch.len();
-    match resolve(source, start, run, scratch) {
+    match resolve(source, start, scratch) {
         Ok((end, high)) => {
             if high && utf8 {
                 check_utf8(source, start, end)?;
@@ -48,12 +48,10 @@ fn escaped(source: &[u8], start: usize, run: simd::Run, tape: &mut Tape, utf8: b
 /// Copy the string to `scratch` with its escapes resolved. Returns the offset of its closing quote and whether it has
 /// bytes of 0x80 or above in the source.
 #[inline(always)]
-fn resolve(source: &[u8], start: usize, run: simd::Run, scratch: &mut Vec<u8>) -> Result<(usize, bool), CodecError> {
-    let plain = &source[start..run.end]; // OK because a run starts at `start` and ends in the source
-    if scratch.try_reserve(plain.len()).is_err() {
+fn resolve(source: &[u8], start: usize, scratch: &mut Vec<u8>) -> Result<(usize, bool), CodecError> {
+    let Ok(run) = simd::append_string_run(source, start, scratch) else {
         return Err(CodecError::new(ErrorKind::OutOfMemory, start));
-    }
-    scratch.extend_from_slice(plain);
+    };
     let simd::Run { end: mut pos, mut high } = run;
     loop {
         match byte(source, pos) {
