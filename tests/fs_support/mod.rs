@@ -71,3 +71,38 @@ pub fn names(base: &Base, path: &str) -> Result<Vec<Vec<u8>>, i32> {
     let listing = base.list(path.as_bytes(), true).map_err(|error| error.errno)?;
     Ok(listing.iter().map(|(name, _)| name.to_vec()).collect())
 }
+
+pub const BOTH: [Resolver; 2] = [Resolver::Kernel, Resolver::Walk];
+
+/// `outside/secret`, and a root full of ways to it.
+pub fn world() -> Folder {
+    let world = Folder::new();
+    world.folder("outside/below");
+    world.file("outside/secret", "OUTSIDE");
+    world.file("outside/below/secret", "OUTSIDE");
+    world.folder("root/a/b");
+    world.file("root/plain", "inside");
+    world.file("root/a/plain", "inside");
+    let outside = world.join("outside");
+    let outside = outside.to_str().expect("a path in UTF-8");
+    for (target, name) in [
+        (outside, "absolute"),
+        ("../outside", "up"),
+        ("..", "parent"),
+        (".", "self"),
+        ("/", "top"),
+        ("../outside/secret", "file"),
+        ("a/../../outside", "zigzag"),
+        ("up", "twice"),
+        ("/proc/self/root", "magic"),
+        ("/proc/self/cwd", "magic_cwd"),
+        ("loop", "loop"),
+        ("../outside/new", "dangling"),
+    ] {
+        world.link(target, &format!("root/{name}"));
+    }
+    world.link("../../../outside", "root/a/b/deep");
+    world.link("../../outside", "root/a/sideways");
+    world.link("../a", "root/a/inside");
+    world
+}
