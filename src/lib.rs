@@ -44,6 +44,7 @@ pub mod frame;
 pub mod lua;
 pub mod message;
 pub mod peer;
+pub mod random;
 pub mod slots;
 pub mod sys;
 pub mod wire;
