@@ -3,6 +3,8 @@
 //! spec/fixtures/random has a small set; the whole one is read from $FKRPC_VECTORS (default: ../shared/vectors beside
 //! the project), and a run without it says so.
 
+#![allow(clippy::print_stderr)] // a test that is skipped says so
+
 use fkrpc::random::QRandomGenerator;
 use serde_json::Value;
 use std::collections::HashMap;

@@ -25,8 +25,20 @@ macro_rules! modules {
     };
 }
 
-const MODULES: &[Module] =
-    modules!["fkrpc", "json", "cbor", "jsonrpc", "options", "wire", "peer", "stdio", "pair", "process"];
+const MODULES: &[Module] = modules![
+    "fkrpc",
+    "json",
+    "cbor",
+    "jsonrpc",
+    "options",
+    "wire",
+    "peer",
+    "stdio",
+    "pair",
+    "process",
+    "random",
+    "compat/qrandomgen"
+];
 
 /// The file of this name.
 #[must_use]

@@ -8,7 +8,7 @@
 //! metatable whose `__gc` drops it.
 
 use super::state::{anchor, push_bytes, Identities, State};
-use super::{cbor, connection, hook, json, process, receive, send};
+use super::{cbor, connection, hook, json, process, random_class, receive, send};
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, c_void, CStr};
@@ -45,6 +45,8 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"process_wait", process::wait),
     (c"process_pid", process::pid),
     (c"process_signal", process::signal),
+    (c"random_class", random_class::random_class),
+    (c"qrandomgen_class", random_class::qrandomgen_class),
 ];
 
 /// Metatables of the library: place in the anchors table and `__name`.
@@ -296,4 +298,5 @@ luaopen! {
     luaopen_fkrpc_json => b"json",
     luaopen_fkrpc_cbor => b"cbor",
     luaopen_fkrpc_jsonrpc => b"jsonrpc",
+    luaopen_fkrpc_random => b"random",
 }
