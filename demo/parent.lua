@@ -51,8 +51,8 @@ local function ending(status)
   return status.signal and "signal " .. status.signal or "exit status " .. tostring(status.code)
 end
 
--- The first difference of both sides. A connection that ended early is the other side's doing, if that has something to
--- tell.
+-- The first difference of both sides. A connection that ended early is the other side's doing, if that has anything
+-- to tell.
 local function first(mine, childs)
   local primary = mine and not mine.ended and { "the parent", mine } or childs and { "the child", childs }
     or mine and { "the parent", mine }
@@ -96,12 +96,12 @@ local function play(given, records, report)
   }
 end
 
---- Play `given.trace` (of `trace.read`) with a child run by the interpreter `given.lua`; `given.root` is the folder that
---- holds `demo/`. `given.records` are the child's records where they are not the trace's (to see that differences
---- show). `progress` and `patience` are the player's.
+--- Play `given.trace` (of `trace.read`) with a child run by the interpreter `given.lua`; `given.root` is the folder
+--- that holds `demo/`. `given.records` are the child's records if they are not the trace's (to see that differences show).
+--- `progress` and `patience` are the player's.
 ---
---- `{ messages =, calls =, seconds = (wall), cpu = (the child's seconds), rss = (the child's bytes), differences = 0 or
---- 1, difference = text }`: a conversation ends at its first difference.
+--- `{ messages =, calls =, seconds = (wall), cpu = (the child's seconds), rss = (the child's bytes), differences =,
+--- difference = text }`. A conversation ends at its first difference, so there are 0 or 1.
 function parent.play(given)
   local records, report = os.tmpname(), os.tmpname()
   local good, outcome = pcall(function()

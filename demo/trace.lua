@@ -4,8 +4,8 @@
 -- one character (Latin-1), or a CBOR packet in base64. It refuses recordings whose calls do not lie inside each other:
 -- nobody could play them.
 --
--- A record is `{ dir =, kind = "request", "notification", "result" or "error", ... }` with method and params, result, or
--- code, message and data. Ids are left out: they are the player's own. No result is nil.
+-- A record is `{ dir =, kind = "request", "notification", "result" or "error", ... }` with method and params, with
+-- result, or with code, message and data. Ids are left out: they are the player's own. No result is nil.
 
 local fkrpc = require("fkrpc")
 
@@ -123,7 +123,7 @@ local function lines_of(path)
     return file:lines()
   end
   file:close()
-  local pipe = assert(io.popen("gzip -dc " .. quote(path) .. "; echo \"status $?\""))
+  local pipe = assert(io.popen("gzip -dc " .. quote(path) .. " 2>/dev/null; echo \"status $?\""))
   return function()
     local line = pipe:read("*l")
     local status = line and line:match("^status (%d+)$")
@@ -131,7 +131,7 @@ local function lines_of(path)
       return line
     end
     pipe:close()
-    assert(status == "0", path .. " could not be decompressed")
+    assert(status == "0", path .. " could not be decompressed: gzip ended with status " .. status)
     return nil
   end
 end
