@@ -97,7 +97,7 @@ local function play(given, records, report)
 end
 
 --- Play `given.trace` (of `trace.read`) with a child run by the interpreter `given.lua`; `given.root` is the folder
---- that holds `demo/`. `given.records` are the child's records if they are not the trace's (to see that differences show).
+--- that holds `demo/`. `given.records` are the child's records if not the trace's (to see that differences show).
 --- `progress` and `patience` are the player's.
 ---
 --- `{ messages =, calls =, seconds = (wall), cpu = (the child's seconds), rss = (the child's bytes), differences =,

@@ -21,8 +21,10 @@ local number_type = math.type or function() end
 local function equal(a, b)
   if a == b then
     return number_type(a) == number_type(b)
-  elseif type(a) ~= "table" or type(b) ~= "table" or getmetatable(a) ~= getmetatable(b) then
+  elseif type(a) ~= "table" or type(b) ~= "table" then
     return false
+  elseif next(a) == nil and next(b) == nil then
+    return getmetatable(a) == getmetatable(b) -- an empty array is no empty object
   end
   for key, value in pairs(a) do
     if not equal(value, b[key]) then
@@ -134,7 +136,7 @@ function Player:serve(params, ctx)
   got.method, got.params = ctx.method, params
   local expected = self.record
   if not expected or expected.dir ~= got.dir or expected.kind ~= got.kind or expected.method ~= got.method
-    or not equal(expected.params, got.params) then
+    or not equal(expected.params or {}, got.params) then
     return self:differs(got)
   end
   self:advance()

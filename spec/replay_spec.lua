@@ -91,6 +91,24 @@ for _, codec in ipairs({ "json", "cbor" }) do
       end)
     end
 
+    it("is played where each side calls inside the other's call, which no recording holds", function()
+      local function request(dir, method)
+        return { dir = dir, kind = "request", method = method, params = { method, -1, true, "\0\255" } }
+      end
+      local records = {
+        request("p2c", "HandleRequest"), request("c2p", "RoomThread_getRoom"), request("p2c", "SetPlayerState"),
+        request("c2p", "ServerPlayer_thinking"), request("p2c", "ping"),
+        { dir = "c2p", kind = "result", result = "PONG" }, { dir = "p2c", kind = "result", result = false },
+        request("c2p", "qInfo"), { dir = "p2c", kind = "result" },
+        { dir = "c2p", kind = "error", code = -32603, message = "Internal error", data = "Room not found" },
+        { dir = "p2c", kind = "error", code = -32602, message = "Invalid params" }, { dir = "c2p", kind = "result" },
+      }
+      local outcome = play({ codec = codec, records = records }, nil, PATIENCE)
+      assert.is_nil(outcome.difference)
+      assert.equal(#records, outcome.messages)
+      assert.equal(6, outcome.calls)
+    end)
+
     it("ends well wherever it is cut, inside calls too", function()
       local inside, outcomes = 0, {}
       for length = 1, #short.records, 7 do

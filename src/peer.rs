@@ -9,7 +9,8 @@
 //! * A response is never answered, however malformed: two peers would answer each other for ever.
 //! * A reply goes to the call with its id, in whatever order replies come. One that nobody waits for is counted.
 //! * An error with `"id": null` belongs to no call: it ends none.
-//! * An `error` member decides over a `result` beside it; neither is an error of the caller's own (-32603).
+//! * An `error` member decides over a `result` beside it. Neither, where a call waits for that id, is a result of
+//!   nothing: FreeKill's form leaves nil out, and so do JSON encoders that cannot write it.
 
 use crate::codec::tape::{Node, Tape};
 use crate::codec::{cbor, json, CodecError, ErrorKind};
@@ -60,7 +61,7 @@ pub enum Incoming {
 pub enum Reply {
     /// Its result.
     Result(usize),
-    /// FreeKill's form: no result, which is nil.
+    /// Neither result nor error, which is nil.
     Nothing,
     /// Its error object.
     Error {
@@ -71,7 +72,7 @@ pub enum Reply {
         /// The data.
         data: Option<usize>,
     },
-    /// The reply breaks the rules: neither result nor a usable error.
+    /// The reply breaks the rules: its error is none.
     Malformed(&'static str),
 }
 
@@ -233,10 +234,8 @@ impl Peer {
             None if envelope.result.is_some() || envelope.error.is_some() => {
                 self.response(message, tape, &envelope, batch, awaited, out)
             }
-            // FreeKill's form leaves a result of nothing out altogether.
-            None if self.encoding.is_freekill() && self.is_pending(tape, &envelope) => {
-                self.response(message, tape, &envelope, batch, awaited, out)
-            }
+            // A result of nothing, left out. Refusing it would send an error under an id that may be one of theirs.
+            None if self.is_pending(tape, &envelope) => self.response(message, tape, &envelope, batch, awaited, out),
             None => {
                 let id = read_id(tape, message, envelope.id).flatten().unwrap_or(Id::Null);
                 self.refuse(
