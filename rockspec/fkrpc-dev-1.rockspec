@@ -35,7 +35,7 @@ build = {
   install = {
     lib = { "build/rock/fkrpc.so" },
   },
-  copy_directories = { "docs" },
+  copy_directories = { "docs", "types" },
 }
 
 -- A script, and not the type "busted": that one downloads busted even where it is installed.

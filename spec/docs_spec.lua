@@ -92,7 +92,10 @@ for target in program.read(helper.root .. "/Makefile"):gmatch("\n([%w_]+):") do
 end
 
 -- Folders of the project that commands may name files of; what is built is not there yet.
-local FOLDERS = { scripts = true, rockspec = true, examples = true, docs = true, spec = true, types = true, bench = true }
+local FOLDERS = {}
+for folder in ("scripts rockspec examples docs spec types bench"):gmatch("%w+") do
+  FOLDERS[folder] = true
+end
 
 local function check_command(line, where)
   for target in line:gmatch("make ([%w_]+)") do
