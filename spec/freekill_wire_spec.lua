@@ -11,7 +11,8 @@ local SECONDS = 20
 -- The child finds the library that the specs found.
 local CPATH = "LUA_CPATH=" .. helper.quote(package.cpath)
 if _VERSION ~= "Lua 5.1" then
-  CPATH = CPATH .. " LUA_CPATH_" .. _VERSION:match("%d.*"):gsub("%.", "_") .. "=" .. helper.quote(package.cpath)
+  local name = "LUA_CPATH_" .. _VERSION:match("%d.*"):gsub("%.", "_")
+  CPATH = CPATH .. " " .. name .. "=" .. helper.quote(package.cpath)
 end
 
 -- child.lua with a pipe for its input and a file for its output: `write`, `expect`, `finish`. No fkrpc is on this side.
