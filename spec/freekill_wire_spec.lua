@@ -15,11 +15,12 @@ if _VERSION ~= "Lua 5.1" then
   CPATH = CPATH .. " " .. name .. "=" .. helper.quote(package.cpath)
 end
 
--- child.lua with a pipe for its input and a file for its output: `write`, `expect`, `finish`. No fkrpc is on this side.
+-- child.lua with a pipe for its input and a file for its output: `write`, `expect`, `finish`. This side has no fkrpc.
 local function start(codec)
   local output = os.tmpname()
-  local command = ("%s %s %s %s > %s 2>/dev/null; echo $? > %s"):format(CPATH,
-    helper.quote(helper.interpreter), helper.quote(CHILD), codec, helper.quote(output), helper.quote(output .. ".status"))
+  local quote = helper.quote
+  local command = ("%s %s %s %s > %s 2>/dev/null; echo $? > %s"):format(CPATH, quote(helper.interpreter),
+    quote(CHILD), codec, quote(output), quote(output .. ".status"))
   local pipe, file = assert(io.popen(command, "w")), assert(io.open(output, "rb"))
   local child = {}
 
