@@ -34,6 +34,8 @@ build = {
   build_command = "$(LUA) scripts/build.lua --rock",
   install = {
     lib = { "build/rock/fkrpc.so" },
+    -- Stays in the rock's own folder; LuaRocks has no place of its own for a licence beside copied directories.
+    conf = { "LICENSE" },
   },
   copy_directories = { "docs" },
 }

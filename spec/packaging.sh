@@ -33,6 +33,7 @@ loads() {
 carries() {
     rock=$1/lib/luarocks/rocks-$2/fkrpc/dev-1
     [ -f "$rock/docs/install.md" ] || fail "$3: the rock has no docs/install.md"
+    cmp "$rock/conf/LICENSE" LICENSE || fail "$3: the rock has no licence"
     [ ! -d types ] || [ -d "$rock/types" ] || fail "$3: types/ is not among the rockspec's copy_directories"
     [ ! -f bin/fkrpc ] || [ -f "$1/bin/fkrpc" ] || fail "$3: bin/fkrpc is not among the rockspec's install.bin"
 }

@@ -54,6 +54,8 @@ pub struct Connection {
     pub wire: Wire,
     /// Why the connection broke, if it did.
     pub broken: Option<String>,
+    /// Messages that lead nowhere are not logged: whoever uses the connection sees the answers himself.
+    pub quiet: bool,
     ended: bool,
     stopping: bool,
     reported: u64,
@@ -67,6 +69,7 @@ impl Connection {
             peer,
             wire,
             broken: None,
+            quiet: false,
             ended: false,
             stopping: false,
             reported: 0,
@@ -182,7 +185,7 @@ impl Connection {
     fn report(&mut self, message: &[u8]) {
         const SHOWN: usize = 80;
         let odd = self.peer.stats.strays + self.peer.stats.malformed;
-        if odd == self.reported {
+        if odd == self.reported || self.quiet {
             return;
         }
         self.reported = odd;

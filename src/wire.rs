@@ -2,7 +2,7 @@
 //!
 //! It refuses to know messages: bytes in, bytes out.
 
-use crate::codec::CodecError;
+use crate::codec::{CodecError, ErrorKind};
 use crate::frame::Inbox;
 use crate::sys::signal::SigpipeGuard;
 use crate::sys::{clock, fd, poll};
@@ -108,6 +108,20 @@ impl Wire {
             }
             Wire::Closed => Ok(Received::End),
         }
+    }
+
+    /// Memory only: move what has arrived to `out`, past the inbox.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn take(&mut self, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
+        let Wire::Memory { link, side } = self else {
+            return Ok(());
+        };
+        let arrived = &mut link.borrow_mut().bytes[1 - *side]; // OK because a side is 0 or 1
+        out.try_reserve(arrived.len()).map_err(|_| ErrorKind::OutOfMemory)?;
+        out.append(arrived);
+        Ok(())
     }
 
     /// Send all of `bytes`, in one `write(2)` where the descriptor takes them.

@@ -8,6 +8,9 @@
 use std::collections::TryReserveError;
 
 mod chunk;
+mod escape;
+
+pub use escape::append_escaped;
 
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 use chunk::sse2::{Chunk, LANES, LANE_BITS};
@@ -116,6 +119,72 @@ pub fn string_run(source: &[u8], mut pos: usize) -> Run {
     }
 }
 
+/// The least a vector grows by.
+const LEAST: usize = 256;
+
+/// Make room for `more` bytes.
+#[inline(always)]
+fn make_room(out: &mut Vec<u8>, more: usize) -> Result<(), TryReserveError> {
+    if out.capacity() - out.len() < more {
+        let (grown, result) = grow(std::mem::take(out), more);
+        *out = grown;
+        result?;
+    }
+    Ok(())
+}
+
+/// By value, so that a vector that never grows need not have an address.
+#[cold]
+#[inline(never)]
+fn grow(mut out: Vec<u8>, more: usize) -> (Vec<u8>, Result<(), TryReserveError>) {
+    let result = out.try_reserve(more.max(LEAST));
+    (out, result)
+}
+
+/// Append the first `len` of `bytes`; all of them if there are less.
+///
+/// # Errors
+/// When memory for it cannot be had.
+#[inline(always)]
+pub fn append_few(out: &mut Vec<u8>, bytes: [u8; 4], len: usize) -> Result<(), TryReserveError> {
+    make_room(out, 4)?;
+    // SAFETY: there is room for four bytes behind the length; all are written, at most four are kept.
+    unsafe {
+        out.as_mut_ptr().add(out.len()).cast::<[u8; 4]>().write_unaligned(bytes);
+        out.set_len(out.len() + len.min(4));
+    }
+    Ok(())
+}
+
+/// Append the text of a number, which is too short for the call of a copy function to pay.
+///
+/// # Errors
+/// When memory for it cannot be had.
+#[inline(always)]
+pub fn append_number(out: &mut Vec<u8>, text: &[u8]) -> Result<(), TryReserveError> {
+    make_room(out, text.len().max(8))?;
+    // SAFETY: there is room for text.len() bytes behind the length, and for eight. Eight or sixteen bytes are read and
+    // written at either end of a text that has that many; the two may overlap. A text of up to seven is one word.
+    unsafe {
+        let to = out.as_mut_ptr().add(out.len());
+        if let (Some(head), Some(tail)) = (text.first_chunk::<16>(), text.last_chunk::<16>()) {
+            if text.len() <= 32 {
+                to.cast::<[u8; 16]>().write_unaligned(*head);
+                to.add(text.len() - 16).cast::<[u8; 16]>().write_unaligned(*tail);
+            } else {
+                to.copy_from_nonoverlapping(text.as_ptr(), text.len());
+            }
+        } else if let (Some(head), Some(tail)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+            to.cast::<[u8; 8]>().write_unaligned(*head);
+            to.add(text.len() - 8).cast::<[u8; 8]>().write_unaligned(*tail);
+        } else {
+            to.cast::<u64>().write_unaligned(short_word(text).to_le());
+        }
+        out.set_len(out.len() + text.len());
+    }
+    Ok(())
+}
+
 /// [`string_run`] that appends the run to `out`.
 ///
 /// # Errors
@@ -124,9 +193,7 @@ pub fn string_run(source: &[u8], mut pos: usize) -> Run {
 pub fn append_string_run(source: &[u8], mut pos: usize, out: &mut Vec<u8>) -> Result<Run, TryReserveError> {
     let mut high = 0;
     loop {
-        if out.capacity() - out.len() < LANES {
-            out.try_reserve(LANES)?;
-        }
+        make_room(out, LANES)?;
         let chunk = chunk_or_padded(source, pos);
         let special = chunk.special();
         let take = if special == 0 { LANES } else { first(special) };
@@ -161,124 +228,70 @@ pub fn skip_space(source: &[u8], mut pos: usize) -> usize {
     }
 }
 
-/// Source bytes that [`append_escaped`] reserves memory for at a time.
-const PIECE: usize = 4096;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
 
-/// What a byte becomes in a JSON string: up to six bytes, two of padding, and how many count. Zero: itself.
-const ESCAPES: [([u8; 8], u8); 256] = {
-    let mut table = [([0; 8], 0); 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        let hex = b"0123456789abcdef";
-        let low = hex[byte & 15];
-        table[byte] = ([b'\\', b'u', b'0', b'0', b'0' + (byte >> 4) as u8, low, 0, 0], 6);
-        byte += 1;
-    }
-    let short = *b"\x08b\x0cf\nn\rr\tt\"\"\\\\";
-    let mut at = 0;
-    while at < short.len() {
-        table[short[at] as usize] = ([b'\\', short[at + 1], 0, 0, 0, 0, 0, 0], 2);
-        at += 2;
-    }
-    table
-};
-
-/// Append `bytes`, with `"`, `\` and bytes below 0x20 escaped. Returns whether a byte is 0x80 or above.
-///
-/// # Errors
-/// When memory for it cannot be had.
-pub fn append_escaped(out: &mut Vec<u8>, bytes: &[u8]) -> Result<bool, TryReserveError> {
-    let mut high = 0;
-    for piece in bytes.chunks(PIECE) {
-        let room = ESCAPED_MAX * piece.len() + LANES;
-        if out.capacity() - out.len() < room {
-            out.try_reserve(room)?;
-        }
-        // SAFETY: there is that much room behind the length.
-        high |= unsafe { escape_piece(out, piece) };
-    }
-    Ok(high != 0)
-}
-
-/// The longest escape.
-const ESCAPED_MAX: usize = 6;
-
-/// Returns a mask that is not zero if a byte is 0x80 or above.
-///
-/// # Safety
-/// `out` must have room for `ESCAPED_MAX * piece.len() + LANES` more bytes.
-#[inline(always)]
-unsafe fn escape_piece(out: &mut Vec<u8>, piece: &[u8]) -> u64 {
-    let source = piece.as_ptr();
-    let mut high = 0;
-    let mut pos = 0;
-    // SAFETY: for every write through `to`: before it, at most ESCAPED_MAX bytes were kept for each byte of the piece
-    // that was passed; a write is LANES bytes, or eight for an escape whose byte is not yet counted as passed
-    // (6 + LANES >= 8), so it ends within the room that the caller vouches for. For every read: a chunk is read at pos
-    // only when pos + LANES <= piece.len(), and inside a chunk (at most LANES bytes further on) only when
-    // pos + 2 * LANES <= piece.len().
-    unsafe {
-        let mut to = out.as_mut_ptr().add(out.len());
-        while pos + LANES <= piece.len() {
-            let chunk = Chunk::load(source.add(pos));
-            chunk.store(to);
-            high |= chunk.high();
-            let mut special = chunk.special();
-            if special == 0 {
-                to = to.add(LANES);
-                pos += LANES;
-                continue;
+    #[test]
+    fn searches_end_at_the_first_hit_wherever_it_is() {
+        for len in 0..50 {
+            for hit in 0..=len {
+                for byte in [b'"', b'\\', 0, 0x1f] {
+                    let mut text = vec![b'x'; len];
+                    let mut space = vec![b' '; len];
+                    if let Some(place) = text.get_mut(hit) {
+                        *place = byte;
+                        space[hit] = byte;
+                    }
+                    for start in 0..=hit {
+                        let run = Run { end: hit, high: false };
+                        assert_eq!(string_run(&text, start), run);
+                        let mut out = b"kept".to_vec();
+                        assert_eq!(append_string_run(&text, start, &mut out), Ok(run));
+                        assert_eq!(out, [b"kept", &text[start..hit]].concat());
+                        assert_eq!(skip_space(&space, start), hit);
+                    }
+                }
             }
-            if pos + 2 * LANES > piece.len() {
-                break;
-            }
-            let (base, end) = (pos, pos + LANES);
-            while special != 0 {
-                let plain = base + first(special) - pos;
-                to = to.add(plain);
-                pos += plain;
-                to = put_escape(to, *source.add(pos));
-                pos += 1;
-                Chunk::load(source.add(pos)).store(to);
-                special &= special - 1;
-            }
-            to = to.add(end - pos);
-            pos = end;
         }
-        let rest = piece.get_unchecked(pos..);
-        let plain = if rest.len() < LANES {
-            let chunk = padded(rest);
-            chunk.store(to); // kept as far as it is plain; the zeros behind the end count as special
-            high |= chunk.high();
-            first(chunk.special())
-        } else {
-            0
-        };
-        to = to.add(plain);
-        for &byte in rest.get_unchecked(plain..) {
-            high |= u64::from(byte & 0x80);
-            to = put_escape(to, byte);
-        }
-        out.set_len(to.offset_from(out.as_ptr()) as usize); // OK because `to` is not before the start
     }
-    high
-}
 
-/// Write `byte` as it stands in a JSON string; returns the place after it.
-///
-/// # Safety
-/// Eight bytes from `to` on must be writable.
-#[inline(always)]
-unsafe fn put_escape(to: *mut u8, byte: u8) -> *mut u8 {
-    let (text, len) = ESCAPES[usize::from(byte)];
-    // SAFETY: the caller vouches for eight bytes.
-    unsafe {
-        if len == 0 {
-            to.write(byte);
-            to.add(1)
-        } else {
-            to.cast::<[u8; 8]>().write_unaligned(text);
-            to.add(usize::from(len))
+    #[test]
+    fn only_high_bytes_of_the_run_itself_count() {
+        for len in 0..40 {
+            let mut text = vec![b'x'; len];
+            text.extend([b'"', 0x80]);
+            assert!(!string_run(&text, 0).high);
+            assert!(!append_string_run(&text, 0, &mut Vec::new()).unwrap().high);
+            for at in 0..len {
+                text[at] = 0x80;
+                assert!(string_run(&text, 0).high);
+                assert!(append_string_run(&text, 0, &mut Vec::new()).unwrap().high);
+                assert!(!string_run(&text, at + 1).high);
+                text[at] = b'x';
+            }
+        }
+    }
+
+    #[test]
+    fn a_start_beyond_the_end_finds_nothing() {
+        let run = Run { end: 99, high: false };
+        assert_eq!(string_run(b"0123456789abcdefgh", 99), run);
+        assert_eq!(skip_space(b"  ", 99), 99);
+        assert_eq!((word_at(b"1234567", 0), word_at(b"12345678", 1)), (None, None));
+        assert_eq!(word_at(b"x12345678", 1), Some(u64::from_le_bytes(*b"12345678")));
+    }
+
+    #[test]
+    fn short_texts_are_appended_whole() {
+        let text: Vec<u8> = (0..40).collect();
+        for len in 0..=text.len() {
+            let mut out = vec![7];
+            append_number(&mut out, &text[..len]).unwrap();
+            assert_eq!(out[1..], text[..len]);
+            append_few(&mut out, [1, 2, 3, 4], len).unwrap();
+            assert_eq!(out[1 + len..], [1, 2, 3, 4][..len.min(4)]);
         }
     }
 }

@@ -48,3 +48,16 @@ pub const FEATURES: &str = if cfg!(feature = "luajit") {
 } else {
     "lua55"
 };
+
+/// What `_VERSION` says in the Lua this library was built for. LuaJIT calls itself Lua 5.1, whose ABI it has.
+pub const LUA_VERSION: &CStr = if cfg!(any(feature = "lua51", feature = "luajit")) {
+    c"Lua 5.1"
+} else if cfg!(feature = "lua52") {
+    c"Lua 5.2"
+} else if cfg!(feature = "lua53") {
+    c"Lua 5.3"
+} else if cfg!(feature = "lua54") {
+    c"Lua 5.4"
+} else {
+    c"Lua 5.5"
+};

@@ -109,3 +109,46 @@ fn by_product(value: u64, exponent: i64) -> Option<f64> {
     let field = (scale + 52 + 1022) as u64;
     Some(f64::from_bits((field << 52) + kept + u64::from(below > half)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_found_is_what_the_standard_library_finds() {
+        let mut found = 0;
+        for exponent in -70..70 {
+            for value in [
+                0,
+                1,
+                3,
+                7,
+                1 << 53,
+                (1 << 53) + 1,
+                123_456_789,
+                u64::MAX,
+                u64::MAX - 1,
+                1 << 63,
+            ] {
+                if let Some(double) = nearest(value, exponent) {
+                    assert_eq!(format!("{value}e{exponent}").parse(), Ok(double));
+                    found += 1;
+                }
+            }
+        }
+        assert!(found > 1000);
+    }
+
+    #[test]
+    fn exponents_beyond_the_table_are_left_to_others() {
+        for exponent in [-56, 56, i64::MIN, i64::MAX, 1 << 32, -(1 << 32)] {
+            assert_eq!(nearest(7, exponent), None);
+        }
+    }
+
+    #[test]
+    fn a_tie_is_left_to_others() {
+        assert_eq!(by_product((1 << 53) + 1, 0), None);
+        assert_eq!(by_product((1 << 53) + 2, 0), Some(9_007_199_254_740_994.0));
+    }
+}

@@ -47,7 +47,7 @@ pub(super) fn number(source: &[u8], start: usize, tape: &mut Tape, options: &Sca
     Ok(pos)
 }
 
-/// The digits of an integer, or of a float's integer part: most often one or two.
+/// The digits of an integer, or of a float's integer part: very often a single one.
 #[inline(always)]
 fn integer_digits(source: &[u8], first: usize) -> (u64, usize) {
     let one = byte(source, first).wrapping_sub(b'0');

@@ -19,15 +19,18 @@ pub(super) fn string(source: &[u8], start: usize, tape: &mut Tape, utf8: bool) -
         tape.str(start, run.end - start)?;
         return Ok(run.end + 1);
     }
-    escaped(source, start, run, tape, utf8)
+    escaped(source, start, tape, utf8)
 }
 
 /// The rest of a string whose first run of plain bytes ended at something else than its quote.
 #[inline(never)]
-fn escaped(source: &[u8], start: usize, run: simd::Run, tape: &mut Tape, utf8: bool) -> Result<usize, CodecError> {
-    let scratch = tape.scratch_mut();
-    let scratch_start = scratch.len();
-    match resolve(source, start, run, scratch) {
+fn escaped(source: &[u8], start: usize, tape: &mut Tape, utf8: bool) -> Result<usize, CodecError> {
+    let scratch_start = tape.scratch().len();
+    // A local vector, whose length and place stay in registers.
+    let mut scratch = std::mem::take(tape.scratch_mut());
+    let result = resolve(source, start, &mut scratch);
+    *tape.scratch_mut() = scratch;
+    match result {
         Ok((end, high)) => {
             if high && utf8 {
                 check_utf8(source, start, end)?;
@@ -48,12 +51,10 @@ fn escaped(source: &[u8], start: usize, run: simd::Run, tape: &mut Tape, utf8: b
 /// Copy the string to `scratch` with its escapes resolved. Returns the offset of its closing quote and whether it has
 /// bytes of 0x80 or above in the source.
 #[inline(always)]
-fn resolve(source: &[u8], start: usize, run: simd::Run, scratch: &mut Vec<u8>) -> Result<(usize, bool), CodecError> {
-    let plain = &source[start..run.end]; // OK because a run starts at `start` and ends in the source
-    if scratch.try_reserve(plain.len()).is_err() {
+fn resolve(source: &[u8], start: usize, scratch: &mut Vec<u8>) -> Result<(usize, bool), CodecError> {
+    let Ok(run) = simd::append_string_run(source, start, scratch) else {
         return Err(CodecError::new(ErrorKind::OutOfMemory, start));
-    }
-    scratch.extend_from_slice(plain);
+    };
     let simd::Run { end: mut pos, mut high } = run;
     loop {
         match byte(source, pos) {
@@ -90,13 +91,10 @@ const ESCAPED: [u8; 256] = {
 /// Resolve the escape whose backslash is at `pos`; returns the offset after it.
 #[inline(always)]
 fn escape(source: &[u8], pos: usize, scratch: &mut Vec<u8>) -> Result<usize, CodecError> {
-    if scratch.capacity() - scratch.len() < 4 && scratch.try_reserve(4).is_err() {
-        return Err(CodecError::new(ErrorKind::OutOfMemory, pos));
-    }
     let letter = byte(source, pos + 1);
     let value = ESCAPED[usize::from(letter)];
     if value != 0 {
-        scratch.push(value);
+        append(scratch, [value, 0, 0, 0], 1, pos)?;
         return Ok(pos + 2);
     }
     if letter != b'u' {
@@ -104,8 +102,15 @@ fn escape(source: &[u8], pos: usize, scratch: &mut Vec<u8>) -> Result<usize, Cod
     }
     let (scalar, end) = code_point(source, pos)?;
     let mut bytes = [0; 4];
-    scratch.extend_from_slice(scalar.encode_utf8(&mut bytes).as_bytes());
+    let len = scalar.encode_utf8(&mut bytes).len();
+    append(scratch, bytes, len, pos)?;
     Ok(end)
+}
+
+/// Append the first `len` of `bytes`.
+#[inline(always)]
+fn append(scratch: &mut Vec<u8>, bytes: [u8; 4], len: usize, pos: usize) -> Result<(), CodecError> {
+    simd::append_few(scratch, bytes, len).map_err(|_| CodecError::new(ErrorKind::OutOfMemory, pos))
 }
 
 /// The character of the `\u` escape at `pos`, or of the two that make a surrogate pair, and the offset after it.

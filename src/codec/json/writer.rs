@@ -6,17 +6,20 @@
 use super::super::error::ErrorKind;
 use super::super::simd;
 
-/// Longest text of a 64-bit integer: `-9223372036854775808`, `18446744073709551615`.
-const INTEGER_MAX: usize = 20;
-
-/// Append `text`.
+/// Append one byte.
 #[inline(always)]
-fn append(out: &mut Vec<u8>, text: &[u8], room: usize) -> Result<(), ErrorKind> {
-    if out.capacity() - out.len() < room {
-        out.try_reserve(room).map_err(|_| ErrorKind::OutOfMemory)?;
+fn append_byte(out: &mut Vec<u8>, byte: u8) -> Result<(), ErrorKind> {
+    if out.len() == out.capacity() {
+        out.try_reserve(1).map_err(|_| ErrorKind::OutOfMemory)?;
     }
-    out.extend_from_slice(text);
+    out.push(byte);
     Ok(())
+}
+
+/// Append the text of a number.
+#[inline(always)]
+fn append_number(out: &mut Vec<u8>, text: &[u8]) -> Result<(), ErrorKind> {
+    simd::append_number(out, text).map_err(|_| ErrorKind::OutOfMemory)
 }
 
 /// Append an integer.
@@ -25,10 +28,15 @@ fn append(out: &mut Vec<u8>, text: &[u8], room: usize) -> Result<(), ErrorKind> 
 /// `OutOfMemory`.
 #[inline]
 pub fn write_int(out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
-    if let Some(digit) = u8::try_from(value).ok().filter(|digit| *digit < 10) {
-        return append(out, &[b'0' + digit], 1);
+    // Most integers are this small.
+    if (0..100).contains(&value) {
+        let value = value as u8; // OK because it is below 100
+        if value >= 10 {
+            append_byte(out, b'0' + value / 10)?;
+        }
+        return append_byte(out, b'0' + value % 10);
     }
-    append(out, itoa::Buffer::new().format(value).as_bytes(), INTEGER_MAX)
+    append_number(out, itoa::Buffer::new().format(value).as_bytes())
 }
 
 /// Append an unsigned integer.
@@ -37,7 +45,7 @@ pub fn write_int(out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
 /// `OutOfMemory`.
 #[inline]
 pub fn write_uint(out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
-    append(out, itoa::Buffer::new().format(value).as_bytes(), INTEGER_MAX)
+    append_number(out, itoa::Buffer::new().format(value).as_bytes())
 }
 
 /// Append a float: the shortest text that reads back as the same double, and as a float: `1.0`, `-0.0`, `1e300`.
@@ -50,8 +58,7 @@ pub fn write_float(out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
         return Err(ErrorKind::NotFinite);
     }
     let mut buffer = zmij::Buffer::new();
-    let text = buffer.format_finite(value).as_bytes();
-    append(out, text, text.len())
+    append_number(out, buffer.format_finite(value).as_bytes())
 }
 
 /// Append a string with its quotes. `"`, `\` and bytes below 0x20 are escaped (the short way where there is one, else
@@ -61,10 +68,10 @@ pub fn write_float(out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
 /// `InvalidUtf8` if `utf8` and `bytes` is not UTF-8 (RFC 3629), `OutOfMemory`.
 #[inline]
 pub fn write_str(out: &mut Vec<u8>, bytes: &[u8], utf8: bool) -> Result<(), ErrorKind> {
-    append(out, b"\"", 1)?;
+    append_byte(out, b'"')?;
     let high = simd::append_escaped(out, bytes).map_err(|_| ErrorKind::OutOfMemory)?;
     if high && utf8 && simdutf8::basic::from_utf8(bytes).is_err() {
         return Err(ErrorKind::InvalidUtf8);
     }
-    append(out, b"\"", 1)
+    append_byte(out, b'"')
 }

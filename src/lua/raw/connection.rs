@@ -294,6 +294,18 @@ pub unsafe extern "C-unwind" fn stop(lua: *mut lua_State) -> c_int {
     0
 }
 
+/// `mute(connection)`: do not log messages that lead nowhere.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn mute(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof.
+    unsafe {
+        (*check(lua, 1)).core.quiet = true;
+    }
+    0
+}
+
 /// `stats(connection) -> table`
 ///
 /// # Safety

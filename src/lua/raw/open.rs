@@ -28,6 +28,7 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"close", connection::close),
     (c"close_output", connection::close_output),
     (c"stop", connection::stop),
+    (c"mute", connection::mute),
     (c"stats", connection::stats),
     (c"request", send::request),
     (c"notify", send::notify),
@@ -36,6 +37,7 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"step", send::step),
     (c"receive", receive::receive_function),
     (c"wait", receive::wait_function),
+    (c"take", receive::take),
     (c"forget", receive::forget),
     (c"log", receive::log),
     (c"standard_message", receive::message_of),
@@ -269,9 +271,29 @@ unsafe fn push_module(lua: *mut lua_State, anchors: c_int, name: &[u8]) -> c_int
 unsafe fn open(lua: *mut lua_State, name: &[u8]) -> c_int {
     // SAFETY: by contract.
     unsafe {
+        check_version(lua);
         push_anchors(lua);
         let anchors = ffi::lua_gettop(lua);
         push_module(lua, anchors, name)
+    }
+}
+
+/// Refuse to run in another Lua than the library was built for: values have other layouts there.
+unsafe fn check_version(lua: *mut lua_State) {
+    // SAFETY: may raise; owns nothing. The strings are NUL-terminated.
+    unsafe {
+        ffi::lua_getglobal(lua, c"_VERSION".as_ptr());
+        if ffi::lua_type(lua, -1) == ffi::LUA_TSTRING
+            && super::state::string(lua, -1) != modules::LUA_VERSION.to_bytes()
+        {
+            ffi::luaL_error(
+                lua,
+                c"fkrpc: this library was built for %s, but this is %s: install the one for it".as_ptr(),
+                modules::LUA_VERSION.as_ptr(),
+                ffi::lua_tostring(lua, -1),
+            );
+        }
+        ffi::lua_settop(lua, -2);
     }
 }
 

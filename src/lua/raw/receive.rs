@@ -452,3 +452,24 @@ pub unsafe extern "C-unwind" fn forget(lua: *mut lua_State) -> c_int {
     }
     0
 }
+
+/// `take(connection) -> bytes`: what has arrived on a pair in memory, as it is.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn take(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        let conn = check(lua, 1);
+        let job = enter(lua, &marker);
+        match guarded(|| (*conn).core.wire.take(&mut (*job).out)) {
+            Ok(Ok(())) => {}
+            Ok(Err(kind)) => out_of_memory(lua, kind),
+            Err(Panic) => raise(lua, Panic::TEXT),
+        }
+        push_bytes(lua, &(*job).out);
+        leave(lua, job);
+        1
+    }
+}
