@@ -11,7 +11,7 @@
 use super::builder::Builder;
 use super::connection::{check, kept_deadline, push_deadline, Conn};
 use super::keys;
-use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, Job, Panic, ANCHORS};
+use super::state::{anchor, enter, guarded, leave, push_bytes, raise, Job, Panic, ANCHORS};
 use crate::codec::tape::Node;
 use crate::codec::ErrorKind;
 use crate::connection::{Event, Next, Wait};
@@ -123,16 +123,16 @@ unsafe fn push_request(
         if ffi::lua_checkstack(lua, 16) == 0 {
             raise(lua, b"fkrpc: the Lua stack is full");
         }
-        let state = state(lua);
+        let state = (*job).owner;
         let source: *const Vec<u8> = &raw const (*job).source;
-        let builder = Builder::new(lua, state, job, &*source);
+        let builder = Builder::new(lua, job, &*source);
         let name: &[u8] = (*job).tape.bytes(method, &*source).unwrap_or_default();
         ffi::lua_pushinteger(lua, slot as i64); // OK because slots are few
-        keys::push(lua, state, top + 1, name);
+        keys::push(lua, state, top + 1, name, name.len());
         ffi::lua_pushvalue(lua, -1);
         if ffi::lua_rawget(lua, handlers) == ffi::LUA_TNIL {
             ffi::lua_settop(lua, -2);
-            keys::push(lua, state, top + 1, b"*");
+            keys::push(lua, state, top + 1, b"*", 1);
             if ffi::lua_rawget(lua, handlers) == ffi::LUA_TNIL {
                 ffi::lua_settop(lua, top);
                 return false;
@@ -193,9 +193,8 @@ unsafe fn push_reply(lua: *mut lua_State, job: *mut Job, reply: Reply) {
         if ffi::lua_checkstack(lua, 16) == 0 {
             raise(lua, b"fkrpc: the Lua stack is full");
         }
-        let state = state(lua);
         let source: *const Vec<u8> = &raw const (*job).source;
-        let builder = Builder::new(lua, state, job, &*source);
+        let builder = Builder::new(lua, job, &*source);
         match reply {
             Reply::Result(at) => {
                 match (*job).tape.node(at).0 {
