@@ -90,6 +90,14 @@ pub struct Job {
 const KEEP_BYTES: usize = 1 << 18;
 
 impl Job {
+    fn clear(&mut self) {
+        self.tape.reset();
+        clear(&mut self.out);
+        clear(&mut self.source);
+        self.path.clear();
+        self.message.clear();
+    }
+
     const fn new() -> Self {
         Self {
             owner: std::ptr::null_mut(),
@@ -101,14 +109,6 @@ impl Job {
             path: Vec::new(),
             message: String::new(),
         }
-    }
-
-    fn clear(&mut self) {
-        self.tape.reset();
-        clear(&mut self.out);
-        clear(&mut self.source);
-        self.path.clear();
-        self.message.clear();
     }
 }
 

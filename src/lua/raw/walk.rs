@@ -108,10 +108,10 @@ pub struct Walk<F: Format> {
     identities: Identities,
     format: F,
     policy: Policy,
-    left: usize,
-    base: c_int,
     /// Stack indices up to this one are known to be free to use.
     limit: c_int,
+    left: usize,
+    base: c_int,
 }
 
 /// Slots that a table may need beyond its own: key, value, a copied key, and what hooks and fields take.
@@ -148,9 +148,9 @@ impl<F: Format> Walk<F> {
             identities,
             format,
             policy,
+            limit: base.saturating_add(room),
             left: policy.max_depth,
             base,
-            limit: base.saturating_add(room),
         }
     }
 
