@@ -58,11 +58,16 @@ load() {
     "$LUA" bench/load.lua
 }
 
-[ $# -gt 0 ] || set -- codec channel load
+replay() {
+    echo "== replay"
+    "$LUA" bench/replay.lua
+}
+
+[ $# -gt 0 ] || set -- codec channel load replay
 for word in "$@"; do
     case $word in
-    codec | channel | load) ;;
-    *) echo "usage: bench/run.sh [codec] [channel] [load]" >&2 && exit 2 ;;
+    codec | channel | load | replay) ;;
+    *) echo "usage: bench/run.sh [codec] [channel] [load] [replay]" >&2 && exit 2 ;;
     esac
 done
 "$LUA" scripts/build.lua
