@@ -15,5 +15,6 @@ pub mod path;
 pub mod process;
 pub mod receive;
 pub mod send;
+pub mod short;
 pub mod state;
 pub mod walk;

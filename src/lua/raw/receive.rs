@@ -11,7 +11,7 @@
 use super::builder::Builder;
 use super::connection::{check, kept_deadline, push_deadline, Conn};
 use super::keys;
-use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, Job, Panic, ANCHORS};
+use super::state::{anchor, enter, guarded, leave, push_bytes, raise, Job, Panic, ANCHORS};
 use crate::codec::tape::Node;
 use crate::codec::ErrorKind;
 use crate::connection::{Event, Next, Wait};
@@ -23,9 +23,9 @@ use std::ffi::c_int;
 
 /// What the receiving functions ended with; the values are on the stack.
 pub enum Got {
-    /// slot, handler, params, ctx
+    /// values of no use, slot, handler, params, ctx
     Request,
-    /// result, error (one of them nil)
+    /// one value of no use, result, error (one of them nil)
     Reply,
     /// nothing
     Event(Event),
@@ -107,7 +107,8 @@ unsafe fn refuse(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, slot: usiz
     }
 }
 
-/// Push slot, handler, params and ctx; `false` (and nothing pushed) if there is no handler.
+/// Push slot, handler, params and ctx, with two values below that nobody needs; `false` (and nothing pushed) if there
+/// is no handler.
 unsafe fn push_request(
     lua: *mut lua_State,
     conn: *mut Conn,
@@ -123,22 +124,22 @@ unsafe fn push_request(
         if ffi::lua_checkstack(lua, 16) == 0 {
             raise(lua, b"fkrpc: the Lua stack is full");
         }
-        let state = state(lua);
+        let state = (*job).owner;
         let source: *const Vec<u8> = &raw const (*job).source;
-        let builder = Builder::new(lua, state, job, &*source);
+        let builder = Builder::new(lua, job, &*source);
         let name: &[u8] = (*job).tape.bytes(method, &*source).unwrap_or_default();
+        keys::push(lua, state, top + 1, name, name.len());
         ffi::lua_pushinteger(lua, slot as i64); // OK because slots are few
-        keys::push(lua, state, top + 1, name);
-        ffi::lua_pushvalue(lua, -1);
+        ffi::lua_pushvalue(lua, top + 2);
         if ffi::lua_rawget(lua, handlers) == ffi::LUA_TNIL {
             ffi::lua_settop(lua, -2);
-            keys::push(lua, state, top + 1, b"*");
+            keys::push(lua, state, top + 1, b"*", 1);
             if ffi::lua_rawget(lua, handlers) == ffi::LUA_TNIL {
                 ffi::lua_settop(lua, top);
                 return false;
             }
         }
-        // key table, slot, name, handler
+        // Key table, name, slot, handler. The first two stay below what is returned.
         let with_ctx = ffi::lua_type(lua, -1) == ffi::LUA_TTABLE;
         if with_ctx {
             ffi::lua_rawgeti(lua, -1, 1);
@@ -151,12 +152,10 @@ unsafe fn push_request(
             None => ffi::lua_createtable(lua, 0, 0),
         }
         if with_ctx {
-            push_ctx(lua, conn, handlers, slot, top + 3);
+            push_ctx(lua, conn, handlers, slot, top + 2);
         } else {
             ffi::lua_pushnil(lua);
         }
-        ffi::lua_remove(lua, top + 3); // the name
-        ffi::lua_remove(lua, top + 1); // the key table
         true
     }
 }
@@ -186,16 +185,15 @@ unsafe fn push_ctx(lua: *mut lua_State, conn: *mut Conn, handlers: c_int, slot: 
     }
 }
 
-/// Push result and error of a reply: exactly one of them is meant.
+/// Push result and error of a reply, of which exactly one is meant, with one value below that nobody needs.
 unsafe fn push_reply(lua: *mut lua_State, job: *mut Job, reply: Reply) {
     // SAFETY: as `receive`.
     unsafe {
         if ffi::lua_checkstack(lua, 16) == 0 {
             raise(lua, b"fkrpc: the Lua stack is full");
         }
-        let state = state(lua);
         let source: *const Vec<u8> = &raw const (*job).source;
-        let builder = Builder::new(lua, state, job, &*source);
+        let builder = Builder::new(lua, job, &*source);
         match reply {
             Reply::Result(at) => {
                 match (*job).tape.node(at).0 {
@@ -239,7 +237,6 @@ unsafe fn push_reply(lua: *mut lua_State, job: *mut Job, reply: Reply) {
                 set_error_metatable(lua);
             }
         }
-        ffi::lua_remove(lua, -3); // the key table
     }
 }
 
@@ -381,7 +378,7 @@ pub unsafe fn call_result(
         let (code, text): (&[u8], &[u8]) = match receive(lua, conn, job, 2, wait) {
             Got::Reply => {
                 ffi::lua_pushnil(lua);
-                ffi::lua_insert(lua, top + 1);
+                ffi::lua_replace(lua, top + 1); // what `receive` left below
                 return 3;
             }
             Got::Request => {

@@ -7,7 +7,7 @@
 use super::connection::{check, deadline, params_policy, Conn, WireFormat};
 use super::path;
 use super::receive::{call_result, receive, Got};
-use super::state::{anchor, enter, guarded, leave, raise, state, string, Job, Panic, ANCHORS};
+use super::state::{anchor, enter, guarded, leave, raise, string, Job, Panic, ANCHORS};
 use super::walk::{Fail, Policy, Walk};
 use crate::codec::ErrorKind;
 use crate::connection::Wait;
@@ -29,7 +29,7 @@ impl Encoder {
     unsafe fn prepare(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, policy: Policy) -> Self {
         // SAFETY: by contract.
         unsafe {
-            let identities = (*state(lua)).identities;
+            let identities = (*(*job).owner).identities;
             match (*conn).format {
                 WireFormat::Json(format) => Encoder::Json(Walk::prepare(lua, job, identities, format, policy)),
                 WireFormat::Cbor(format) => Encoder::Cbor(Walk::prepare(lua, job, identities, format, policy)),

@@ -108,9 +108,16 @@ pub struct Walk<F: Format> {
     identities: Identities,
     format: F,
     policy: Policy,
+    /// Stack indices up to this one are known to be free to use.
+    limit: c_int,
     left: usize,
     base: c_int,
 }
+
+/// Slots that a table may need beyond its own: key, value, a copied key, and what hooks and fields take.
+const LEVEL: c_int = 8;
+/// Slots that are asked for at once, so that most tables ask for none.
+const ROOM: c_int = 40;
 
 impl<F: Format> Walk<F> {
     /// A walk that appends to `job.out`.
@@ -124,14 +131,15 @@ impl<F: Format> Walk<F> {
         format: F,
         policy: Policy,
     ) -> Self {
-        // SAFETY: by contract. Four slots a level: table, key, value, a copied key.
+        // Four slots a level: table, key, value, a copied key.
+        let room = if cfg!(any(feature = "lua51", feature = "luajit")) {
+            c_int::try_from(policy.max_depth * 4 + 24).unwrap_or(c_int::MAX)
+        } else {
+            ROOM
+        };
+        // SAFETY: by contract.
         let base = unsafe {
-            if cfg!(any(feature = "lua51", feature = "luajit")) {
-                let room = c_int::try_from(policy.max_depth * 4 + 24).unwrap_or(c_int::MAX);
-                ffi::luaL_checkstack(lua, room, c"value nested too deeply".as_ptr());
-            } else {
-                ffi::luaL_checkstack(lua, 24, c"value nested too deeply".as_ptr());
-            }
+            ffi::luaL_checkstack(lua, room, c"value nested too deeply".as_ptr());
             ffi::lua_gettop(lua)
         };
         Self {
@@ -140,6 +148,7 @@ impl<F: Format> Walk<F> {
             identities,
             format,
             policy,
+            limit: base.saturating_add(room),
             left: policy.max_depth,
             base,
         }
@@ -230,8 +239,11 @@ impl<F: Format> Walk<F> {
                 let cycle = self.is_ancestor(ffi::lua_topointer(lua, table), table);
                 return Err(if cycle { Fail::Cycle } else { ErrorKind::TooDeep.into() });
             }
-            if cfg!(not(any(feature = "lua51", feature = "luajit"))) && ffi::lua_checkstack(lua, 8) == 0 {
-                return Err(Fail::Stack);
+            if cfg!(not(any(feature = "lua51", feature = "luajit"))) && table + LEVEL > self.limit {
+                if ffi::lua_checkstack(lua, ROOM) == 0 {
+                    return Err(Fail::Stack);
+                }
+                self.limit = table + ROOM; // OK because Lua's stack ends far below c_int::MAX
             }
             let mut mark = Mark::None;
             if ffi::lua_getmetatable(lua, table) != 0 {
@@ -249,9 +261,10 @@ impl<F: Format> Walk<F> {
             let result = self.members(table, mark);
             self.left += 1;
             match result {
+                Ok(()) => return result,          // the last `lua_next` or `settop` left the table on top
                 Err(Fail::Hook) => return result, // the error value is on top
                 Err(Fail::Cycle) => self.shorten(table),
-                _ => {}
+                Err(_) => {}
             }
             ffi::lua_settop(lua, table);
             result
