@@ -9,7 +9,7 @@
 //! slots. Nothing with a destructor is on the Rust stack while pushing.
 
 use super::builder::Builder;
-use super::connection::{check, kept_deadline, push_deadline, Conn};
+use super::connection::{check, kept_deadline, push_deadline, Conn, Handing};
 use super::keys;
 use super::state::{anchor, enter, guarded, leave, push_bytes, raise, Job, Panic, ANCHORS};
 use crate::codec::tape::Node;
@@ -38,6 +38,7 @@ pub enum Got {
 pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handlers: c_int, wait: Wait) -> Got {
     // SAFETY: by contract; the job's parts are borrowed apart from each other and only under `guarded`.
     unsafe {
+        rescue(lua, conn, job);
         loop {
             let next = guarded(|| {
                 let job = &mut *job;
@@ -58,7 +59,12 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
                 Next::Message(Incoming::Notification { method, params }) => (0, method, params),
                 Next::Message(Incoming::Handled) => continue,
             };
-            if push_request(lua, conn, job, handlers, slot, method, params) {
+            let outer = (*conn).handing; // alive: a finalizer that runs while it is pushed may have called us
+            let frame = (*job).frame();
+            (*conn).handing = Handing { slot, frame };
+            let pushed = push_request(lua, conn, job, handlers, slot, method, params);
+            (*conn).handing = outer;
+            if pushed {
                 return Got::Request;
             }
             if slot != 0 {
@@ -81,6 +87,29 @@ unsafe fn out_of_memory(lua: *mut lua_State, kind: ErrorKind) -> ! {
             _ => b"fkrpc: a message could not be handled",
         };
         raise(lua, text)
+    }
+}
+
+/// Answer a request that never reached its handler because an error was raised while it was pushed.
+unsafe fn rescue(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
+    // SAFETY: as `receive`.
+    unsafe {
+        let Handing { slot, frame } = (*conn).handing;
+        if slot == 0 || frame > (*job).frame() {
+            return; // none, or it is being pushed further down the stack
+        }
+        (*conn).handing = Handing::default();
+        let done = guarded(|| {
+            (*job).out.clear();
+            (*conn).core.peer.lost(slot, &mut (*job).out)?;
+            let _ = (*conn).core.send(&(*job).out); // a broken connection shows at the next wait
+            Ok(())
+        });
+        match done {
+            Ok(Ok(())) => {}
+            Ok(Err(kind)) => out_of_memory(lua, kind),
+            Err(Panic) => raise(lua, Panic::TEXT),
+        }
     }
 }
 

@@ -64,8 +64,10 @@ pub mod anchor {
     pub const MESSAGE: i64 = 19;
     /// The string `data`.
     pub const DATA: i64 = 20;
+    /// The protected part of going on in a table that a hook may have changed.
+    pub const NEXT_PAIR: i64 = 21;
     /// How many there are.
-    pub const COUNT: i32 = 20;
+    pub const COUNT: i32 = 21;
 }
 
 /// The buffers of one call.
@@ -90,6 +92,11 @@ pub struct Job {
 const KEEP_BYTES: usize = 1 << 18;
 
 impl Job {
+    /// The address of the frame that entered.
+    pub fn frame(&self) -> usize {
+        self.frame
+    }
+
     fn clear(&mut self) {
         self.tape.reset();
         clear(&mut self.out);
