@@ -1,18 +1,9 @@
 -- How fast generators draw and are made, beside `math.random` in the same run: lua5.4 bench/random.lua [rounds]
 --
--- Rounds of all rows in shuffled order, medians of CPU time per call (an empty loop is not taken off). It takes the
--- library that scripts/build.lua made for this Lua and no other.
+-- Rounds of all rows in shuffled order, medians of CPU time per call (an empty loop is not taken off).
 
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
-local stamp = dofile(here .. "/../scripts/stamp.lua")
-local root = stamp.absolute(here .. "/..")
-local name = stamp.lua_name()
-local fits, reason = stamp.check(root, name)
-if not fits then
-  io.stderr:write("bench: ", reason, "; run scripts/build.lua with this Lua\n")
-  os.exit(1)
-end
-package.cpath = stamp.paths(root, name).folder .. "/?.so;" .. package.cpath
+local library = dofile(here .. "/library.lua")
 local fkrpc = require "fkrpc"
 
 local ROUNDS = tonumber(arg[1]) or 25
@@ -63,15 +54,10 @@ for round = 0, ROUNDS do
   end
 end
 
-local function median(list)
-  table.sort(list)
-  return (list[math.floor((#list + 1) / 2)] + list[math.floor(#list / 2) + 1]) / 2
-end
-
 local medians = {}
-print(("%s, %d rounds"):format(name, ROUNDS))
+print(("%s, %d rounds"):format(library.name, ROUNDS))
 for i, row in ipairs(rows) do
-  medians[row[1]] = median(times[i])
+  medians[row[1]] = library.median(times[i])
   print(("%-40s %9.1f ns"):format(row[1], medians[row[1]]))
 end
 for _, pair in ipairs {

@@ -29,6 +29,7 @@ const MODULES: &[Module] = modules![
     "fkrpc",
     "json",
     "cbor",
+    "cdata",
     "jsonrpc",
     "options",
     "wire",
@@ -37,7 +38,7 @@ const MODULES: &[Module] = modules![
     "pair",
     "process",
     "random",
-    "compat/qrandomgen"
+    "compat/qrandomgen",
 ];
 
 /// The file of this name.
@@ -59,4 +60,17 @@ pub const FEATURES: &str = if cfg!(feature = "luajit") {
     "lua54"
 } else {
     "lua55"
+};
+
+/// What `_VERSION` says in the Lua this library was built for. LuaJIT calls itself Lua 5.1, whose ABI it has.
+pub const LUA_VERSION: &CStr = if cfg!(any(feature = "lua51", feature = "luajit")) {
+    c"Lua 5.1"
+} else if cfg!(feature = "lua52") {
+    c"Lua 5.2"
+} else if cfg!(feature = "lua53") {
+    c"Lua 5.3"
+} else if cfg!(feature = "lua54") {
+    c"Lua 5.4"
+} else {
+    c"Lua 5.5"
 };

@@ -130,6 +130,8 @@ unsafe fn push_anchors(lua: *mut lua_State) {
         ffi::lua_rawseti(lua, anchors, anchor::MODULES);
         ffi::lua_pushcclosure(lua, hook::tocbor, 0);
         ffi::lua_rawseti(lua, anchors, anchor::TOCBOR);
+        ffi::lua_pushcclosure(lua, hook::next_pair, 0);
+        ffi::lua_rawseti(lua, anchors, anchor::NEXT_PAIR);
 
         let identity = |index: i64| {
             ffi::lua_rawgeti(lua, anchors, index);
@@ -273,9 +275,29 @@ unsafe fn push_module(lua: *mut lua_State, anchors: c_int, name: &[u8]) -> c_int
 unsafe fn open(lua: *mut lua_State, name: &[u8]) -> c_int {
     // SAFETY: by contract.
     unsafe {
+        check_version(lua);
         push_anchors(lua);
         let anchors = ffi::lua_gettop(lua);
         push_module(lua, anchors, name)
+    }
+}
+
+/// Refuse to run in another Lua than the library was built for: values have other layouts there.
+unsafe fn check_version(lua: *mut lua_State) {
+    // SAFETY: may raise; owns nothing. The strings are NUL-terminated.
+    unsafe {
+        ffi::lua_getglobal(lua, c"_VERSION".as_ptr());
+        if ffi::lua_type(lua, -1) == ffi::LUA_TSTRING
+            && super::state::string(lua, -1) != modules::LUA_VERSION.to_bytes()
+        {
+            ffi::luaL_error(
+                lua,
+                c"fkrpc: this library was built for %s, but this is %s: install the one for it".as_ptr(),
+                modules::LUA_VERSION.as_ptr(),
+                ffi::lua_tostring(lua, -1),
+            );
+        }
+        ffi::lua_settop(lua, -2);
     }
 }
 
