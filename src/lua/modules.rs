@@ -25,8 +25,23 @@ macro_rules! modules {
     };
 }
 
-const MODULES: &[Module] =
-    modules!["fkrpc", "json", "cbor", "jsonrpc", "options", "wire", "peer", "stdio", "pair", "process", "clock", "fs"];
+const MODULES: &[Module] = modules![
+    "fkrpc",
+    "json",
+    "cbor",
+    "cdata",
+    "jsonrpc",
+    "options",
+    "wire",
+    "peer",
+    "stdio",
+    "pair",
+    "process",
+    "random",
+    "compat/qrandomgen",
+    "clock",
+    "fs",
+];
 
 /// The file of this name.
 #[must_use]
@@ -47,4 +62,17 @@ pub const FEATURES: &str = if cfg!(feature = "luajit") {
     "lua54"
 } else {
     "lua55"
+};
+
+/// What `_VERSION` says in the Lua this library was built for. LuaJIT calls itself Lua 5.1, whose ABI it has.
+pub const LUA_VERSION: &CStr = if cfg!(any(feature = "lua51", feature = "luajit")) {
+    c"Lua 5.1"
+} else if cfg!(feature = "lua52") {
+    c"Lua 5.2"
+} else if cfg!(feature = "lua53") {
+    c"Lua 5.3"
+} else if cfg!(feature = "lua54") {
+    c"Lua 5.4"
+} else {
+    c"Lua 5.5"
 };

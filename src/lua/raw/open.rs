@@ -8,7 +8,7 @@
 //! metatable whose `__gc` drops it.
 
 use super::state::{anchor, push_bytes, Identities, State};
-use super::{cbor, clock, connection, fs, hook, json, process, receive, send};
+use super::{cbor, clock, connection, fs, hook, json, process, random_class, receive, send};
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, c_void, CStr};
@@ -45,6 +45,8 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"process_wait", process::wait),
     (c"process_pid", process::pid),
     (c"process_signal", process::signal),
+    (c"random_class", random_class::random_class),
+    (c"qrandomgen_class", random_class::qrandomgen_class),
     (c"clock_functions", clock::functions),
     (c"fs_functions", fs::functions),
     (c"fs_root", fs::root::open),
@@ -131,6 +133,8 @@ unsafe fn push_anchors(lua: *mut lua_State) {
         ffi::lua_rawseti(lua, anchors, anchor::MODULES);
         ffi::lua_pushcclosure(lua, hook::tocbor, 0);
         ffi::lua_rawseti(lua, anchors, anchor::TOCBOR);
+        ffi::lua_pushcclosure(lua, hook::next_pair, 0);
+        ffi::lua_rawseti(lua, anchors, anchor::NEXT_PAIR);
 
         let identity = |index: i64| {
             ffi::lua_rawgeti(lua, anchors, index);
@@ -274,9 +278,29 @@ unsafe fn push_module(lua: *mut lua_State, anchors: c_int, name: &[u8]) -> c_int
 unsafe fn open(lua: *mut lua_State, name: &[u8]) -> c_int {
     // SAFETY: by contract.
     unsafe {
+        check_version(lua);
         push_anchors(lua);
         let anchors = ffi::lua_gettop(lua);
         push_module(lua, anchors, name)
+    }
+}
+
+/// Refuse to run in another Lua than the library was built for: values have other layouts there.
+unsafe fn check_version(lua: *mut lua_State) {
+    // SAFETY: may raise; owns nothing. The strings are NUL-terminated.
+    unsafe {
+        ffi::lua_getglobal(lua, c"_VERSION".as_ptr());
+        if ffi::lua_type(lua, -1) == ffi::LUA_TSTRING
+            && super::state::string(lua, -1) != modules::LUA_VERSION.to_bytes()
+        {
+            ffi::luaL_error(
+                lua,
+                c"fkrpc: this library was built for %s, but this is %s: install the one for it".as_ptr(),
+                modules::LUA_VERSION.as_ptr(),
+                ffi::lua_tostring(lua, -1),
+            );
+        }
+        ffi::lua_settop(lua, -2);
     }
 }
 
@@ -299,6 +323,7 @@ luaopen! {
     luaopen_fkrpc_json => b"json",
     luaopen_fkrpc_cbor => b"cbor",
     luaopen_fkrpc_jsonrpc => b"jsonrpc",
+    luaopen_fkrpc_random => b"random",
     luaopen_fkrpc_clock => b"clock",
     luaopen_fkrpc_fs => b"fs",
 }
