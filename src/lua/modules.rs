@@ -25,8 +25,28 @@ macro_rules! modules {
     };
 }
 
-const MODULES: &[Module] =
-    modules!["fkrpc", "json", "cbor", "jsonrpc", "options", "wire", "peer", "stdio", "pair", "process"];
+const MODULES: &[Module] = modules![
+    "fkrpc",
+    "json",
+    "cbor",
+    "jsonrpc",
+    "options",
+    "wire",
+    "peer",
+    "stdio",
+    "pair",
+    "process",
+    "compat",
+    "compat/uncovered",
+    "compat/json",
+    "compat/json_plain",
+    "compat/cjson",
+    "compat/cjson_safe",
+    "compat/cbor",
+    "compat/cbor_plain",
+    "compat/stdio",
+    "compat/jsonrpc",
+];
 
 /// The file of this name.
 #[must_use]

@@ -5,6 +5,8 @@
 
 pub mod builder;
 pub mod cbor;
+pub mod channel;
+pub mod compat;
 pub mod connection;
 pub mod encode;
 pub mod hook;

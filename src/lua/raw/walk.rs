@@ -22,6 +22,8 @@ pub trait Format: Copy {
     const ANY_KEY: bool;
     /// Whether values may bring their own encoded form (`__tocbor`).
     const HOOK: bool;
+    /// Whether those hooks are found and called as [`hook::call_with`] does, with the encoder's second argument.
+    const OPTIONS: bool;
     /// Append null.
     fn null(self, out: &mut Vec<u8>) -> Result<(), ErrorKind>;
     /// Append a boolean.
@@ -453,7 +455,7 @@ impl<F: Format> Walk<F> {
             let lua = self.lua;
             if F::HOOK && kind == ffi::LUA_TUSERDATA {
                 let at = ffi::lua_gettop(lua);
-                let done = hook::call(lua, at, self.out())?;
+                let done = self.hook(at)?;
                 ffi::lua_settop(lua, at);
                 if done {
                     return Ok(());
@@ -477,7 +479,9 @@ impl<F: Format> Walk<F> {
         // SAFETY: as `run`; the fields are read raw, `hook` calls are protected.
         unsafe {
             let lua = self.lua;
-            if identity == self.identities.tagged {
+            // Options may name a hook for the metatable of tagged values, too.
+            let plain = !F::OPTIONS || ffi::lua_type(lua, hook::GIVEN) == ffi::LUA_TNIL;
+            if plain && identity == self.identities.tagged {
                 let tag = hook::integer(lua, table, anchor::TAG).ok_or(Fail::Tagged)?;
                 let tag = u64::try_from(tag).map_err(|_| Fail::Tagged)?;
                 self.format.tag(self.out(), tag)?;
@@ -499,9 +503,22 @@ impl<F: Format> Walk<F> {
                 ffi::lua_settop(lua, table);
                 return Ok(true);
             }
-            let done = hook::call(lua, table, self.out())?;
+            let done = self.hook(table)?;
             ffi::lua_settop(lua, table);
             Ok(done)
+        }
+    }
+
+    /// Append what the value at `at` says of itself, if it does.
+    #[inline]
+    unsafe fn hook(&mut self, at: c_int) -> Result<bool, Fail> {
+        // SAFETY: as `run`.
+        unsafe {
+            if F::OPTIONS {
+                hook::call_with(self.lua, at, self.out())
+            } else {
+                hook::call(self.lua, at, self.out())
+            }
         }
     }
 
