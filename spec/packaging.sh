@@ -26,7 +26,7 @@ loads() {
     said=$(cd "$work/empty" &&
         LUA_PATH="$1/share/lua/$3/?.lua" LUA_CPATH="$1/lib/lua/$3/?.so" LUA_INIT='' \
             "$2" -e 'print(require("fkrpc")._VERSION)') || fail "$4: the installed library does not load"
-    [ "$said" = "$version" ] || fail "$4: the installed library says '$said', Cargo.toml says '$version'"
+    [ "$said" = "fkrpc $version" ] || fail "$4: the installed library says '$said', Cargo.toml says '$version'"
 }
 
 # carries TREE VERSION NAME: what the rock brings beside the library.

@@ -117,7 +117,7 @@ function Peer:serve()
   while true do
     local slot, event, detail, ctx = receive(conn, handlers)
     if slot then
-      local co, idle = self.serving, nil
+      local co, idle = self.serving
       self.serving = nil
       if co then
         idle, event, detail = finish(self, co, nil, resume(co, slot, event, detail, ctx))

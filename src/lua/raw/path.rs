@@ -56,7 +56,7 @@ fn reason(fail: Fail) -> String {
         Fail::Codec(kind) => kind.to_string(),
         Fail::Type(kind) => format!("cannot encode a {}", type_name(kind)),
         Fail::Mixed => {
-            "table has both string and number keys; mark it with object() to make the numbers strings".into()
+            "table has number keys that make no array; mark it with object() to make the numbers strings".into()
         }
         Fail::Sparse => {
             "array has holes (sparse); fill them with null, or mark it with object() to make the numbers strings".into()
