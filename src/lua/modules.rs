@@ -36,6 +36,8 @@ const MODULES: &[Module] = modules![
     "stdio",
     "pair",
     "process",
+    "clock",
+    "fs",
     "compat",
     "compat/uncovered",
     "compat/json",
