@@ -38,6 +38,7 @@ const MODULES: &[Module] = modules![
     "process",
     "clock",
     "fs",
+    "random",
     "compat",
     "compat/uncovered",
     "compat/json",
@@ -48,6 +49,12 @@ const MODULES: &[Module] = modules![
     "compat/cbor_plain",
     "compat/stdio",
     "compat/jsonrpc",
+    "compat/socket",
+    "compat/lfs",
+    "compat/posix",
+    "compat/posix_time",
+    "compat/posix_sys_time",
+    "compat/qrandomgen",
 ];
 
 /// The file of this name.

@@ -3,6 +3,7 @@
 //! Nothing here is called from Rust; everything is reached through [`open`]'s tables of functions.
 #![allow(unsafe_code)]
 
+pub mod argument;
 pub mod builder;
 pub mod cbor;
 pub mod channel;
@@ -10,6 +11,7 @@ pub mod clock;
 pub mod compat;
 pub mod connection;
 pub mod encode;
+pub mod file;
 pub mod fs;
 pub mod hook;
 pub mod json;
@@ -17,6 +19,8 @@ pub mod keys;
 pub mod open;
 pub mod path;
 pub mod process;
+pub mod random;
+pub mod random_class;
 pub mod receive;
 pub mod send;
 pub mod state;

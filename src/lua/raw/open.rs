@@ -8,7 +8,7 @@
 //! metatable whose `__gc` drops it.
 
 use super::state::{anchor, push_bytes, Identities, State};
-use super::{cbor, channel, clock, compat, connection, fs, hook, json, process, receive, send};
+use super::{cbor, channel, clock, compat, connection, file, fs, hook, json, process, random_class, receive, send};
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, c_void, CStr};
@@ -25,6 +25,8 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"compat_json", compat::json_codec),
     (c"compat_cbor", compat::cbor_codec),
     (c"channel", channel::open),
+    (c"file_lock", file::lock),
+    (c"hard_link", file::hard_link),
     (c"stdio", connection::stdio),
     (c"pair", connection::pair),
     (c"adopt", connection::adopt),
@@ -51,6 +53,8 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"clock_functions", clock::functions),
     (c"fs_functions", fs::functions),
     (c"fs_root", fs::root::open),
+    (c"random_class", random_class::random_class),
+    (c"qrandomgen_class", random_class::qrandomgen_class),
 ];
 
 /// Metatables of the library: place in the anchors table and `__name`.
@@ -339,4 +343,5 @@ luaopen! {
     luaopen_fkrpc_jsonrpc => b"jsonrpc",
     luaopen_fkrpc_clock => b"clock",
     luaopen_fkrpc_fs => b"fs",
+    luaopen_fkrpc_random => b"random",
 }
