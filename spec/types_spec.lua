@@ -234,7 +234,9 @@ describe("the definitions of options", function()
           given[name] = word
           accepted = pcall(fkrpc.pair, given) or accepted
         end
-        assert.is_true(accepted, name .. " = " .. word)
+        -- 64-bit cdata are LuaJIT's alone.
+        local possible = word ~= "cdata" or fkrpc.features().lua == "luajit"
+        assert.equal(possible, accepted, name .. " = " .. word)
         tried = tried + 1
       end
     end

@@ -9,14 +9,15 @@
 //! * A response is never answered, however malformed: two peers would answer each other for ever.
 //! * A reply goes to the call with its id, in whatever order replies come. One that nobody waits for is counted.
 //! * An error with `"id": null` belongs to no call: it ends none.
-//! * An `error` member decides over a `result` beside it; neither is an error of the caller's own (-32603).
+//! * An `error` member decides over a `result` beside it. Neither, where a call waits for that id, is a result of
+//!   nothing: FreeKill's form leaves nil out, and so do JSON encoders that cannot write it.
 
 use crate::codec::tape::{Node, Tape};
 use crate::codec::{cbor, json, CodecError, ErrorKind};
 use crate::envelope::Encoding;
 use crate::frame::{Framing, Inbox};
 use crate::message::{
-    Envelope, ErrorObject, Id, Standard, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR,
+    Envelope, ErrorObject, Id, Standard, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR,
 };
 use crate::slots::{Batches, Slot, Slots};
 use std::collections::VecDeque;
@@ -60,7 +61,7 @@ pub enum Incoming {
 pub enum Reply {
     /// Its result.
     Result(usize),
-    /// FreeKill's form: no result, which is nil.
+    /// Neither result nor error, which is nil.
     Nothing,
     /// Its error object.
     Error {
@@ -71,7 +72,7 @@ pub enum Reply {
         /// The data.
         data: Option<usize>,
     },
-    /// The reply breaks the rules: neither result nor a usable error.
+    /// The reply breaks the rules: its error is none.
     Malformed(&'static str),
 }
 
@@ -95,6 +96,8 @@ struct Pending {
     id: i64,
     /// The reply's message, when it came while an inner call was waited for.
     arrived: Option<Vec<u8>>,
+    /// Its time is over, and what was there by then has been read.
+    late: bool,
 }
 
 /// A message in the queue before the inbox: one member of a batch.
@@ -164,6 +167,7 @@ impl Peer {
         self.pending.push(Pending {
             id: self.last_id,
             arrived: None,
+            late: false,
         });
         Ok(self.last_id)
     }
@@ -171,6 +175,15 @@ impl Peer {
     /// Nobody waits for this call any more; a late reply counts as a stray.
     pub fn forget(&mut self, id: i64) {
         self.pending.retain(|call| call.id != id);
+    }
+
+    /// The time of this call is over: `true` the second time, when nothing more may be read for it. The first time there
+    /// may be a reply on the wire that came before.
+    pub fn is_late(&mut self, id: i64) -> bool {
+        match self.pending.iter_mut().find(|call| call.id == id) {
+            Some(call) => std::mem::replace(&mut call.late, true),
+            None => true,
+        }
     }
 
     /// The next message, copied into `message`, and the batch it belongs to; `None` if more bytes are needed.
@@ -233,10 +246,8 @@ impl Peer {
             None if envelope.result.is_some() || envelope.error.is_some() => {
                 self.response(message, tape, &envelope, batch, awaited, out)
             }
-            // FreeKill's form leaves a result of nothing out altogether.
-            None if self.encoding.is_freekill() && self.is_pending(tape, &envelope) => {
-                self.response(message, tape, &envelope, batch, awaited, out)
-            }
+            // A result of nothing, left out. Refusing it would send an error under an id that may be one of theirs.
+            None if self.is_pending(tape, &envelope) => self.response(message, tape, &envelope, batch, awaited, out),
             None => {
                 let id = read_id(tape, message, envelope.id).flatten().unwrap_or(Id::Null);
                 self.refuse(
@@ -275,6 +286,21 @@ impl Peer {
         )?;
         self.encoding.text(out, method)?;
         self.encoding.end_error(out)?;
+        self.deliver(slot.batch, before, out)
+    }
+
+    /// A request was taken in and could not be handed to its handler: the answer to it.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn lost(&mut self, slot: usize, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
+        let Some(slot) = self.slots.take(slot) else {
+            return Ok(());
+        };
+        let before = out.len();
+        let why = "an error was raised before the request reached its handler";
+        self.encoding
+            .error(out, &slot.id, INTERNAL_ERROR.code, INTERNAL_ERROR.message, Some(why))?;
         self.deliver(slot.batch, before, out)
     }
 

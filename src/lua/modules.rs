@@ -29,6 +29,7 @@ const MODULES: &[Module] = modules![
     "fkrpc",
     "json",
     "cbor",
+    "cdata",
     "jsonrpc",
     "options",
     "wire",

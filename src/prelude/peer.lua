@@ -6,7 +6,7 @@
 local native = ...
 local type, error, tostring, pairs, setmetatable, getmetatable =
   type, error, tostring, pairs, setmetatable, getmetatable
-local rawget = rawget
+local rawget, pcall = rawget, pcall
 local create, resume, yield = coroutine.create, coroutine.resume, coroutine.yield
 local traceback, getinfo = debug.traceback, debug.getinfo
 local request, wait, receive, step, reply = native.request, native.wait, native.receive, native.step, native.reply
@@ -32,17 +32,27 @@ end
 -- The error object for whatever a handler raised. One with a code goes out unchanged; of anything else the caller sees
 -- the message and we the traceback.
 local function raised(co, e)
-  if type(e) == "table" and type(rawget(e, "code")) == "number" then return e end
+  if type(e) == "table" then
+    local code = rawget(e, "code")
+    if type(code) == "number" and code % 1 == 0 and code >= -2 ^ 53 and code <= 2 ^ 53 then return e end
+  end
   local text
   if type(e) == "string" or type(e) == "number" then
     text = tostring(e)
   else
     local meta = getmetatable(e)
-    local custom = type(meta) == "table" and rawget(meta, "__tostring")
-    text = custom and tostring(e) or "(error object is a " .. type(e) .. " value)"
+    if type(meta) == "table" and rawget(meta, "__tostring") then
+      local ok, told = pcall(tostring, e) -- it is the handler's code, too, and may fail like that
+      if ok and type(told) == "string" then text = told end
+    end
+    text = text or "(error object is a " .. type(e) .. " value)"
   end
   log("fkrpc: a handler failed: " .. traceback(co, text) .. "\n")
   return { code = INTERNAL_ERROR, message = native.standard_message(INTERNAL_ERROR), data = text }
+end
+
+local function too_deep()
+  return local_error("depth", "more than " .. MAX_DEPTH .. " calls inside each other")
 end
 
 local function yielded()
@@ -112,8 +122,10 @@ end
 
 --- Serve requests until the other end closes. `"eof" | "stopped" | "closed", detail`.
 function Peer:serve()
+  if self.depth >= MAX_DEPTH then error(too_deep(), 0) end
   local conn, handlers = self.conn, self.handlers
   local outer = self.slot
+  self.depth = self.depth + 1 -- a handler may serve, too, but not for ever
   while true do
     local slot, event, detail, ctx = receive(conn, handlers)
     if slot then
@@ -136,6 +148,7 @@ function Peer:serve()
     end
     if event then
       self.slot = outer
+      self.depth = self.depth - 1
       return event, detail
     end
   end
@@ -147,6 +160,7 @@ function Peer:step(timeout)
   if timeout ~= nil and type(timeout) ~= "number" then
     error("bad argument #1 to 'step' (seconds expected, got " .. type(timeout) .. ")", 2)
   end
+  if self.depth >= MAX_DEPTH then return nil, too_deep() end
   local slot, event, detail, ctx = receive(self.conn, self.handlers, timeout, true)
   if slot then
     serve_nested(self, slot, event, detail, ctx)
@@ -179,7 +193,7 @@ function Peer:call(method, params, options)
   local timeout
   if options ~= nil then timeout = timeout_of(options) end
   if self.depth >= MAX_DEPTH then
-    return nil, local_error("depth", "more than " .. MAX_DEPTH .. " calls inside each other")
+    return nil, too_deep()
   end
   local conn, handlers = self.conn, self.handlers
   local slot, a, b, c, id, deadline = request(conn, handlers, method, params, timeout)

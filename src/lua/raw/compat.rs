@@ -13,7 +13,7 @@ use super::cbor::Cbor;
 use super::hook::FINDER;
 use super::json::Json;
 use super::open::push_upvalues;
-use super::state::{enter, guarded, leave, push_bytes, raise, state, string, Panic};
+use super::state::{enter, guarded, leave, push_bytes, raise, string, Panic};
 use super::walk::{Fail, Format, Policy, Walk};
 use super::{encode, path};
 use crate::codec::{cbor, json, Big, CodecError, ErrorKind};
@@ -138,8 +138,8 @@ unsafe fn encode_or_raise<F: Format>(lua: *mut lua_State, format: F, policy: Pol
     // SAFETY: see the module's proof; `prepare` may raise and comes before anything else.
     unsafe {
         ffi::lua_settop(lua, 2);
-        let identities = (*state(lua)).identities;
         let job = enter(lua, &marker);
+        let identities = (*(*job).owner).identities;
         let mut walk = Walk::prepare(lua, job, identities, format, policy);
         match guarded(|| walk.run(1)) {
             Ok(Ok(())) => {
@@ -207,7 +207,7 @@ unsafe extern "C-unwind" fn json_decode(lua: *mut lua_State) -> c_int {
         let job = enter(lua, &marker);
         match guarded(|| json::scan(text, &mut (*job).tape, &JSON_SCAN)) {
             Ok(Ok(())) => {
-                let builder = Builder::new(lua, state(lua), job, text).plain(JSON_NULL, 0);
+                let builder = Builder::new(lua, job, text).plain(JSON_NULL, 0);
                 builder.push(0);
                 leave(lua, job);
                 1
@@ -284,9 +284,7 @@ unsafe extern "C-unwind" fn cbor_decode(lua: *mut lua_State) -> c_int {
         match scanned {
             Ok(Ok(())) => {
                 let first = if ffi::lua_type(lua, 2) == ffi::LUA_TNIL { 0 } else { 2 };
-                let builder = Builder::new(lua, state(lua), job, bytes)
-                    .with(HANDLERS, SIMPLES)
-                    .plain(NULL, first);
+                let builder = Builder::new(lua, job, bytes).with(HANDLERS, SIMPLES).plain(NULL, first);
                 builder.push(0);
                 leave(lua, job);
                 1

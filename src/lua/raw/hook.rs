@@ -1,4 +1,5 @@
-//! Protected calls out of a walk: the encoding hook (`__tocbor`), raw fields, LuaJIT's 64-bit cdata.
+//! Protected calls out of a walk: the encoding hook (`__tocbor`), the next pair of a table that a hook may have changed,
+//! raw fields, LuaJIT's 64-bit cdata.
 //!
 //! # Proof
 //! Whatever may raise (field access through metamethods, the hook itself) runs inside a function called by
@@ -84,6 +85,62 @@ unsafe fn append(lua: *mut lua_State, arguments: c_int, out: *mut Vec<u8>) -> Re
     }
 }
 
+/// Called by `lua_pcall` with a table and a key: the next key and value, or nothing.
+///
+/// # Safety
+/// Called by Lua.
+pub unsafe extern "C-unwind" fn next_pair(lua: *mut lua_State) -> c_int {
+    // SAFETY: raises where the key is not in the table; owns nothing.
+    unsafe {
+        ffi::lua_settop(lua, 2);
+        if ffi::lua_next(lua, 1) == 0 {
+            return 0;
+        }
+        2
+    }
+}
+
+/// `lua_next` on the table at index `table` that reports instead of raising: the key on top of the stack may have gone.
+/// On `Fail::Hook` the error is on the stack.
+///
+/// # Safety
+/// In a walk.
+pub unsafe fn next(lua: *mut lua_State, table: c_int) -> Result<bool, Fail> {
+    // SAFETY: `lua_pcall` catches; the walk made room.
+    unsafe {
+        ffi::lua_rawgeti(lua, ANCHORS, anchor::NEXT_PAIR);
+        ffi::lua_insert(lua, -2);
+        ffi::lua_pushvalue(lua, table);
+        ffi::lua_insert(lua, -2);
+        if ffi::lua_pcall(lua, 2, 2, 0) != ffi::LUA_OK {
+            return Err(Fail::Hook);
+        }
+        if ffi::lua_type(lua, -2) == ffi::LUA_TNIL {
+            ffi::lua_settop(lua, -3);
+            return Ok(false);
+        }
+        Ok(true)
+    }
+}
+
+/// The number at `index` as an integer, if it is one: `lua_tointegerx` of 5.1 and LuaJIT would cut it off.
+///
+/// # Safety
+/// In a raw function; the value is a number.
+pub unsafe fn exact_integer(lua: *mut lua_State, index: c_int) -> Option<i64> {
+    // SAFETY: a plain conversion of a number.
+    unsafe {
+        if cfg!(any(feature = "lua51", feature = "lua52", feature = "luajit")) {
+            let n = ffi::lua_tonumber(lua, index);
+            // OK because |n| <= 2^53
+            return (n.fract() == 0.0 && n.abs() <= 9_007_199_254_740_992.0).then_some(n as i64);
+        }
+        let mut exact = 0;
+        let n = ffi::lua_tointegerx(lua, index, &mut exact);
+        (exact != 0).then_some(n)
+    }
+}
+
 /// Push the field of the table at `table` whose name is anchored at `name`.
 ///
 /// # Safety
@@ -104,14 +161,13 @@ pub unsafe fn integer(lua: *mut lua_State, table: c_int, name: i64) -> Option<i6
     // SAFETY: as `push_field`; only numbers are converted.
     unsafe {
         push_field(lua, table, name);
-        let mut exact = 0;
         let n = if ffi::lua_type(lua, -1) == ffi::LUA_TNUMBER {
-            ffi::lua_tointegerx(lua, -1, &mut exact)
+            exact_integer(lua, -1)
         } else {
-            0
+            None
         };
         ffi::lua_settop(lua, -2);
-        (exact != 0).then_some(n)
+        n
     }
 }
 

@@ -7,7 +7,8 @@
 
 use super::builder::Builder;
 use super::encode;
-use super::state::{enter, guarded, leave, raise, state, string, Panic, OPTIONS};
+use super::short;
+use super::state::{enter, guarded, leave, raise, string, Panic, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::json::{self, ScanOptions};
 use crate::codec::{CodecError, ErrorKind};
@@ -80,8 +81,11 @@ impl Format for Json {
         }
         json::writer::write_float(out, value)
     }
-    #[inline]
+    #[inline(always)]
     fn string(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
+        if short::append::<false>(out, bytes) {
+            return Ok(());
+        }
         json::writer::write_str(out, bytes, self.utf8)
     }
     #[inline]
@@ -103,8 +107,11 @@ impl Format for Json {
     fn open_map(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
         byte(out, b'{').map(|()| 0)
     }
-    #[inline]
+    #[inline(always)]
     fn key(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
+        if short::append::<true>(out, bytes) {
+            return Ok(());
+        }
         json::writer::write_str(out, bytes, self.utf8)?;
         byte(out, b':')
     }
@@ -162,7 +169,7 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
         });
         match scanned {
             Ok(Ok(next)) => {
-                let builder = Builder::new(lua, state(lua), job, text);
+                let builder = Builder::new(lua, job, text);
                 builder.push(0);
                 leave(lua, job);
                 if start.is_none() {

@@ -23,5 +23,6 @@ pub mod random;
 pub mod random_class;
 pub mod receive;
 pub mod send;
+pub mod short;
 pub mod state;
 pub mod walk;

@@ -138,6 +138,8 @@ unsafe fn push_anchors(lua: *mut lua_State) {
         ffi::lua_rawseti(lua, anchors, anchor::MODULES);
         ffi::lua_pushcclosure(lua, hook::tocbor, 0);
         ffi::lua_rawseti(lua, anchors, anchor::TOCBOR);
+        ffi::lua_pushcclosure(lua, hook::next_pair, 0);
+        ffi::lua_rawseti(lua, anchors, anchor::NEXT_PAIR);
 
         let identity = |index: i64| {
             ffi::lua_rawgeti(lua, anchors, index);

@@ -56,11 +56,15 @@ fn reason(fail: Fail) -> String {
         Fail::Codec(kind) => kind.to_string(),
         Fail::Type(kind) => format!("cannot encode a {}", type_name(kind)),
         Fail::Mixed => {
-            "table has number keys that make no array; mark it with object() to make the numbers strings".into()
+            "table has both string and number keys; mark it with object() to make the numbers strings".into()
         }
         Fail::Sparse => {
             "array has holes (sparse); fill them with null, or mark it with object() to make the numbers strings".into()
         }
+        Fail::Numbers => {
+            "table has number keys that are no array's; mark it with object() to make the numbers strings".into()
+        }
+        Fail::NotArray => "table is marked as an array but has other keys than 1 to n".into(),
         Fail::Key(kind) => format!("cannot encode a {} as a key", type_name(kind)),
         Fail::Cycle => "table contains itself (a cycle)".into(),
         Fail::Hook => "encoding hook failed".into(),

@@ -5,7 +5,8 @@
 //!
 //! # Proof
 //! The whole walk runs under `guarded`, so a panic cannot reach C frames. Inside it only calls that cannot raise are
-//! made: `lua_next` with a key it returned itself, `lua_rawgeti`, `lua_rawget`, `lua_getmetatable`, `lua_tolstring` on
+//! made: `lua_next` with a key it returned itself (and in a protected call once a hook has run, which may have changed
+//! the table and lost that key), `lua_rawgeti`, `lua_rawget`, `lua_getmetatable`, `lua_tolstring` on
 //! real strings, `lua_topointer`, `lua_settop`, `lua_pushvalue/nil`; `lua_checkstack` (which may raise on 5.1 and
 //! LuaJIT, where [`Walk::prepare`] takes the whole room beforehand, outside `guarded`); and `lua_pcall`, which catches.
 //! All memory belongs to the job.
@@ -65,6 +66,10 @@ pub enum Fail {
     Mixed,
     /// Integer keys with holes (JSON), or a marked array with them.
     Sparse,
+    /// Number keys that no array has: below 1, or fractions (JSON).
+    Numbers,
+    /// Other keys in a marked array.
+    NotArray,
     /// A key that is neither a string nor a number (JSON).
     Key(c_int),
     /// A table inside itself.
@@ -110,9 +115,18 @@ pub struct Walk<F: Format> {
     identities: Identities,
     format: F,
     policy: Policy,
+    /// Stack indices up to this one are known to be free to use.
+    limit: c_int,
     left: usize,
     base: c_int,
+    /// Hooks that ran so far.
+    hooks: usize,
 }
+
+/// Slots that a table may need beyond its own: key, value, a copied key, and what hooks and fields take.
+const LEVEL: c_int = 8;
+/// Slots that are asked for at once, so that most tables ask for none.
+const ROOM: c_int = 40;
 
 impl<F: Format> Walk<F> {
     /// A walk that appends to `job.out`.
@@ -126,14 +140,15 @@ impl<F: Format> Walk<F> {
         format: F,
         policy: Policy,
     ) -> Self {
-        // SAFETY: by contract. Four slots a level: table, key, value, a copied key.
+        // Four slots a level: table, key, value, a copied key.
+        let room = if cfg!(any(feature = "lua51", feature = "luajit")) {
+            c_int::try_from(policy.max_depth * 4 + 24).unwrap_or(c_int::MAX)
+        } else {
+            ROOM
+        };
+        // SAFETY: by contract.
         let base = unsafe {
-            if cfg!(any(feature = "lua51", feature = "luajit")) {
-                let room = c_int::try_from(policy.max_depth * 4 + 24).unwrap_or(c_int::MAX);
-                ffi::luaL_checkstack(lua, room, c"value nested too deeply".as_ptr());
-            } else {
-                ffi::luaL_checkstack(lua, 24, c"value nested too deeply".as_ptr());
-            }
+            ffi::luaL_checkstack(lua, room, c"value nested too deeply".as_ptr());
             ffi::lua_gettop(lua)
         };
         Self {
@@ -142,8 +157,10 @@ impl<F: Format> Walk<F> {
             identities,
             format,
             policy,
+            limit: base.saturating_add(room),
             left: policy.max_depth,
             base,
+            hooks: 0,
         }
     }
 
@@ -209,6 +226,19 @@ impl<F: Format> Walk<F> {
         }
     }
 
+    /// `lua_next` for a traversal that began after `hooks` hooks had run. A hook that runs meanwhile may change the
+    /// table, and then the key on the stack may not be found again, which raises.
+    #[inline]
+    unsafe fn next(&self, table: c_int, hooks: usize) -> Result<bool, Fail> {
+        // SAFETY: as `run`; stack: ..., key. Between the two lines no Lua code runs.
+        unsafe {
+            if F::HOOK && self.hooks != hooks {
+                return hook::next(self.lua, table);
+            }
+            Ok(ffi::lua_next(self.lua, table) != 0)
+        }
+    }
+
     /// Whether the number key below the value is the integer `n`.
     #[inline]
     unsafe fn key_is(&self, n: usize) -> bool {
@@ -232,8 +262,11 @@ impl<F: Format> Walk<F> {
                 let cycle = self.is_ancestor(ffi::lua_topointer(lua, table), table);
                 return Err(if cycle { Fail::Cycle } else { ErrorKind::TooDeep.into() });
             }
-            if cfg!(not(any(feature = "lua51", feature = "luajit"))) && ffi::lua_checkstack(lua, 8) == 0 {
-                return Err(Fail::Stack);
+            if cfg!(not(any(feature = "lua51", feature = "luajit"))) && table + LEVEL > self.limit {
+                if ffi::lua_checkstack(lua, ROOM) == 0 {
+                    return Err(Fail::Stack);
+                }
+                self.limit = table + ROOM; // OK because Lua's stack ends far below c_int::MAX
             }
             let mut mark = Mark::None;
             if ffi::lua_getmetatable(lua, table) != 0 {
@@ -251,9 +284,10 @@ impl<F: Format> Walk<F> {
             let result = self.members(table, mark);
             self.left += 1;
             match result {
+                Ok(()) => return result,          // the last `lua_next` or `settop` left the table on top
                 Err(Fail::Hook) => return result, // the error value is on top
                 Err(Fail::Cycle) => self.shorten(table),
-                _ => {}
+                Err(_) => {}
             }
             ffi::lua_settop(lua, table);
             result
@@ -298,6 +332,7 @@ impl<F: Format> Walk<F> {
             let lua = self.lua;
             let start = self.out().len();
             let open = self.format.open_array(self.out())?;
+            let hooks = self.hooks;
             let mut count = 0;
             loop {
                 if !self.key_is(count + 1) {
@@ -312,7 +347,7 @@ impl<F: Format> Walk<F> {
                 }
                 count += 1;
                 ffi::lua_settop(lua, table + 1);
-                if ffi::lua_next(lua, table) == 0 {
+                if !self.next(table, hooks)? {
                     break;
                 }
             }
@@ -326,7 +361,7 @@ impl<F: Format> Walk<F> {
         // SAFETY: as `run`.
         unsafe {
             let lua = self.lua;
-            let (mut count, mut largest, mut numbers) = (0usize, 0.0f64, 0usize);
+            let (mut count, mut largest, mut numbers, mut strings) = (0usize, 0.0f64, 0usize, 0usize);
             ffi::lua_settop(lua, table);
             ffi::lua_pushnil(lua);
             while ffi::lua_next(lua, table) != 0 {
@@ -337,6 +372,8 @@ impl<F: Format> Walk<F> {
                         numbers += 1;
                         largest = largest.max(key);
                     }
+                } else if ffi::lua_type(lua, -2) == ffi::LUA_TSTRING {
+                    strings += 1;
                 }
                 ffi::lua_settop(lua, table + 1);
             }
@@ -346,10 +383,14 @@ impl<F: Format> Walk<F> {
                 return self.indexed(table, count);
             }
             if mark == Mark::Array {
-                return Err(if numbers == count { Fail::Sparse } else { Fail::Mixed });
+                return Err(if numbers == count { Fail::Sparse } else { Fail::NotArray });
             }
             if !F::ANY_KEY {
-                let fail = if numbers == count { Fail::Sparse } else { Fail::Mixed };
+                let fail = match numbers == count {
+                    true => Fail::Sparse,
+                    false if strings == 0 => Fail::Numbers,
+                    false => Fail::Mixed,
+                };
                 return Err(self.odd_key(table).unwrap_or(fail));
             }
             ffi::lua_pushnil(lua);
@@ -399,6 +440,7 @@ impl<F: Format> Walk<F> {
         unsafe {
             let lua = self.lua;
             let open = self.format.open_map(self.out())?;
+            let hooks = self.hooks;
             let mut count = 0;
             loop {
                 self.format.separate(self.out(), count)?;
@@ -424,7 +466,7 @@ impl<F: Format> Walk<F> {
                 }
                 count += 1;
                 ffi::lua_settop(lua, table + 1);
-                if ffi::lua_next(lua, table) == 0 {
+                if !self.next(table, hooks)? {
                     break;
                 }
             }
@@ -514,6 +556,7 @@ impl<F: Format> Walk<F> {
     unsafe fn hook(&mut self, at: c_int) -> Result<bool, Fail> {
         // SAFETY: as `run`.
         unsafe {
+            self.hooks += 1;
             if F::OPTIONS {
                 hook::call_with(self.lua, at, self.out())
             } else {
