@@ -13,8 +13,8 @@ end
 
 -- The command line of this Lua with the library loaded first.
 local function program(...)
-  return { helper.interpreter, "-e", "package.cpath = '" .. helper.library:gsub("[^/]*$", "?.so") .. ";' .. package.cpath",
-    "-e", "require 'fkrpc.compat'", ... }
+  local cpath = "package.cpath = '" .. helper.library:gsub("[^/]*$", "?.so") .. ";' .. package.cpath"
+  return { helper.interpreter, "-e", cpath, "-e", "require 'fkrpc.compat'", ... }
 end
 
 local function start(mode)
