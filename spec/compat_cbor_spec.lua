@@ -2,6 +2,7 @@
 require "fkrpc.compat"
 local cbor = require "server.rpc.cbor"
 local helper = require "spec.helper"
+local trace = require "demo.trace"
 
 local exact = math.type ~= nil -- this Lua tells integers from floats
 
@@ -31,8 +32,9 @@ describe("cbor.encode", function()
   it("gives floats nine bytes, whatever their value", function()
     assert.equal("fb3ff8000000000000", encoded(1.5))
     assert.equal("fb7ff0000000000000", encoded(1 / 0))
-    assert.equal("fb8000000000000000", encoded(-0.0))
-    if exact then assert.equal("fb3ff0000000000000", encoded(1.0)) end
+    if exact then
+      assert.same({ "fb3ff0000000000000", "fb8000000000000000" }, { encoded(1.0), encoded(-0.0) })
+    end
     assert.truthy(encoded(0 / 0):match("^fb[7f]ff8000000000000$"))
   end)
 
@@ -54,7 +56,7 @@ describe("cbor.encode", function()
 
   it("asks __pairs and __len", function()
     if not exact then return end
-    local function iterate(t, k)
+    local function iterate(_, k)
       k = (k or 0) + 1
       if k <= 2 then return k, k * 10 end
     end
@@ -96,7 +98,7 @@ describe("cbor.encode", function()
   it("refuses functions, threads, userdata without __tocbor and cycles", function()
     local cycle = {}
     cycle[1] = cycle
-    for _, value in ipairs { print, coroutine.create(print), io.stdout, cycle } do
+    for _, value in ipairs { print, coroutine.create(function() end), io.stdout, cycle } do
       assert.is_false((pcall(cbor.encode, value)))
       assert.is_false((pcall(cbor.encode, { value })))
     end
@@ -242,7 +244,7 @@ describe("type_encoders", function()
 
   it("change what encode does when one is replaced", function()
     local output = io.popen(("%s -e %s -e %s"):format(helper.quote(helper.interpreter),
-      helper.quote("package.cpath = '" .. helper.library:gsub("[^/]*$", "?.so") .. "'"),
+      helper.quote("package.cpath = '" .. helper.library:match("^.*/") .. "?.so" .. "'"),
       helper.quote([[require "fkrpc.compat"; local cbor = require "server.rpc.cbor"
         cbor.type_encoders.string = cbor.type_encoders.utf8string
         io.write(cbor.encode({ "a" }))]])))
@@ -250,21 +252,6 @@ describe("type_encoders", function()
     output:close()
   end)
 end)
-
-local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-local function from_base64(text)
-  local bits, count, out = 0, 0, {}
-  for c in text:gmatch("[%w+/]") do
-    bits, count = bits * 64 + ALPHABET:find(c, 1, true) - 1, count + 6
-    if count >= 8 then
-      count = count - 8
-      out[#out + 1] = string.char(math.floor(bits / 2 ^ count))
-      bits = bits % 2 ^ count
-    end
-  end
-  return table.concat(out)
-end
 
 describe("recorded packets and their payloads", function()
   local path = helper.root .. "/../shared/traces/h8.cbor.jsonl.gz"
@@ -289,7 +276,7 @@ describe("recorded packets and their payloads", function()
     for line in pipe:lines() do
       local entry = json.decode(line)
       if entry.dir == "c2p" then
-        local packet = check(from_base64(entry.msg))
+        local packet = check(trace.from_base64(entry.msg))
         packets = packets + 1
         if packet[101] == "ServerPlayer_doNotify" then
           check(packet[102][3])

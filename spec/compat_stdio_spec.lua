@@ -13,7 +13,7 @@ end
 
 -- The command line of this Lua with the library loaded first.
 local function program(...)
-  local cpath = "package.cpath = '" .. helper.library:gsub("[^/]*$", "?.so") .. ";' .. package.cpath"
+  local cpath = "package.cpath = '" .. helper.library:match("^.*/") .. "?.so" .. ";' .. package.cpath"
   return { helper.interpreter, "-e", cpath, "-e", "require 'fkrpc.compat'", ... }
 end
 
