@@ -244,12 +244,15 @@ impl<F: Format> Walk<F> {
     unsafe fn key_is(&self, n: usize) -> bool {
         // SAFETY: as `run`.
         unsafe {
-            ffi::lua_type(self.lua, -2) == ffi::LUA_TNUMBER && {
+            #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
+            return ffi::lua_isinteger(self.lua, -2) != 0
+                // OK because a table with 2^63 items does not fit in memory. Lua keeps integral float keys as integers.
+                && ffi::lua_tointegerx(self.lua, -2, std::ptr::null_mut()) == n as i64;
+            #[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
+            return ffi::lua_type(self.lua, -2) == ffi::LUA_TNUMBER && {
                 let key = ffi::lua_tonumberx(self.lua, -2, std::ptr::null_mut());
-                // OK because a table with 2^53 items does not fit in memory. Lua itself keeps integral float keys as
-                // integers, so comparing as floats is exact.
-                key == n as f64
-            }
+                key == n as f64 // OK because a table with 2^53 items does not fit in memory
+            };
         }
     }
 
@@ -334,12 +337,8 @@ impl<F: Format> Walk<F> {
             let open = self.format.open_array(self.out())?;
             let hooks = self.hooks;
             let mut count = 0;
+            // The first key is known to be 1.
             loop {
-                if !self.key_is(count + 1) {
-                    // Not in order: forget what was written and look at the whole.
-                    self.out().truncate(start);
-                    return self.unordered(table, mark);
-                }
                 self.format.separate(self.out(), count)?;
                 if let Err(fail) = self.value() {
                     self.segment_index(count + 1);
@@ -349,6 +348,11 @@ impl<F: Format> Walk<F> {
                 ffi::lua_settop(lua, table + 1);
                 if !self.next(table, hooks)? {
                     break;
+                }
+                if !self.key_is(count + 1) {
+                    // Not in order: forget what was written and look at the whole.
+                    self.out().truncate(start);
+                    return self.unordered(table, mark);
                 }
             }
             Ok(self.format.close_array(self.out(), open, count)?)
