@@ -31,12 +31,12 @@ const fn mix(word: u32) -> u32 {
 #[must_use]
 pub fn expand(seed: &[u32]) -> [u32; WORDS] {
     let mut x = [0x8b8b_8b8b; WORDS];
-    let first = (seed.len() + 1).max(WORDS);
+    let first = seed.len().saturating_add(1).max(WORDS);
     let mut k = 0; // the step modulo WORDS
+    let mut before = x[WORDS - 1]; // always x[k - 1], in a register: the steps wait for nothing else
     for step in 0..first {
         let (near, far) = (wrap(k + NEAR), wrap(k + FAR));
-        let before = x[wrap(k + WORDS - 1)];
-        let one = mix(x[k] ^ x[near] ^ before).wrapping_mul(1_664_525);
+        let one = mix((x[k] ^ x[near]) ^ before).wrapping_mul(1_664_525);
         let added = match step {
             0 => seed.len() as u32, // OK because the standard's arithmetic is modulo 2^32
             _ => seed.get(step - 1).map_or(0, |&word| word).wrapping_add(k as u32), // OK because k < WORDS
@@ -45,17 +45,18 @@ pub fn expand(seed: &[u32]) -> [u32; WORDS] {
         x[near] = x[near].wrapping_add(one);
         x[far] = x[far].wrapping_add(two);
         x[k] = two;
+        before = two;
         k = wrap(k + 1);
     }
     for _ in 0..WORDS {
         let (near, far) = (wrap(k + NEAR), wrap(k + FAR));
-        let before = x[wrap(k + WORDS - 1)];
         let sum = x[k].wrapping_add(x[near]).wrapping_add(before);
         let three = mix(sum).wrapping_mul(1_566_083_941);
         let four = three.wrapping_sub(k as u32); // OK because k < WORDS
         x[near] ^= three;
         x[far] ^= four;
         x[k] = four;
+        before = four;
         k = wrap(k + 1);
     }
     if is_degenerate(&x) {

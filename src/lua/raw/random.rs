@@ -3,21 +3,19 @@
 //! They refuse ranges that are empty or too wide with an error, where Qt's build aborts the process.
 //!
 //! # Proof
-//! Generators have no destructor, so that a longjmp can skip none. Each class's functions have its metatable as their
-//! third upvalue and take no userdata without it; a generator is written before the userdata gets the metatable. A
-//! pointer to a generator is good while its userdata is the first argument, also across metamethods; no reference to
-//! it lives while Lua runs. The generator's own code cannot panic: it allocates nothing and its indices are in range.
+//! Generators have no destructor, so that a longjmp can skip none. They are told by what their userdata holds, its
+//! size and its mark, and not by a metatable: that is two calls instead of four, and a metatable that was given to
+//! another userdata (by the debug library) opens nothing. A pointer to a generator is good while its userdata is an
+//! argument, also across metamethods; no reference to it lives while Lua runs. The generator's own code cannot panic:
+//! it allocates nothing and its indices are in range.
 
-use super::argument::{self, check_integer, is_absent, optional_integer, push_integer, FLOATS_ALONE};
-use super::state::OPTIONS;
+use super::argument::{self, check_integer, optional_integer, push_integer, FLOATS_ALONE};
 use crate::random::{game, Draw, QRandomGenerator, RangeError};
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, CStr};
 
 /// The name of both classes.
 pub const NAME: &CStr = c"QRandomGenerator";
-/// The metatable of the running function's class.
-pub const METATABLE: c_int = OPTIONS;
 
 /// The methods that draw.
 pub const METHODS: &[(&CStr, lua_CFunction)] = &[
@@ -32,32 +30,50 @@ pub const METHODS: &[(&CStr, lua_CFunction)] = &[
     (c"shuffle", shuffle),
 ];
 
-/// The generator at `index`, or null. Pushes a value if there may be one.
+/// What the userdata of a generator holds.
+#[repr(C)]
+pub struct Held {
+    /// [`mark`], which tells generators from other userdata of their size.
+    pub mark: usize,
+    /// The generator.
+    pub generator: QRandomGenerator,
+}
+
+/// An address that nothing else has.
+static MARK: u8 = 0;
+
+/// What [`Held::mark`] is.
+#[inline]
+pub fn mark() -> usize {
+    (&raw const MARK) as usize // OK because it is an address
+}
+
+/// The generator at `index`, or null.
 ///
 /// # Safety
-/// In a function of a class.
+/// In a raw function.
 #[inline]
 pub unsafe fn generator(lua: *mut lua_State, index: c_int) -> *mut QRandomGenerator {
-    // SAFETY: see the module's proof; the metatable is not found on tables, which are no userdata.
+    // SAFETY: a full userdata of that size holds a mark's worth of bytes; light ones have the length 0, and what is no
+    // userdata has no pointer. The pointer is good as long as the userdata is.
     unsafe {
-        let place = ffi::lua_touserdata(lua, index);
-        if !place.is_null() && ffi::lua_getmetatable(lua, index) != 0 && ffi::lua_rawequal(lua, -1, METATABLE) != 0 {
-            return place.cast();
+        let held = ffi::lua_touserdata(lua, index).cast::<Held>();
+        if held.is_null() || ffi::lua_rawlen(lua, index) != size_of::<Held>() || (*held).mark != mark() {
+            return std::ptr::null_mut();
         }
-        std::ptr::null_mut()
+        &raw mut (*held).generator
     }
 }
 
-/// The generator that is the first argument, or an error. Leaves the stack as it was.
+/// The generator that is the first argument, or an error.
 ///
 /// # Safety
-/// In a function of a class that owns nothing.
+/// In a raw function that owns nothing.
+#[inline]
 pub unsafe fn check(lua: *mut lua_State) -> *mut QRandomGenerator {
-    // SAFETY: see the module's proof.
+    // SAFETY: by contract.
     unsafe {
-        let top = ffi::lua_gettop(lua);
         let generator = generator(lua, 1);
-        ffi::lua_settop(lua, top);
         if generator.is_null() {
             argument::type_error(lua, 1, 1, NAME);
         }
@@ -81,55 +97,56 @@ unsafe fn range_error(lua: *mut lua_State, index: c_int, error: RangeError) -> !
     }
 }
 
-/// An argument of `random`.
-enum Limit {
-    Given(i32),
-    Bad,
+/// The arguments of `random`, cut to 32 bits as C cuts them.
+#[inline]
+unsafe fn limits(lua: *mut lua_State) -> (i32, i32) {
+    let cut = |number: i64| number as i32; // OK because it is meant to be cut
+                                           // SAFETY: by contract. The common forms first, with as few calls as will do.
+    unsafe {
+        if let Some(high) = argument::integer(lua, 3) {
+            if let Some(low) = argument::integer(lua, 2) {
+                return (cut(low), cut(high));
+            }
+        } else {
+            match ffi::lua_gettop(lua) {
+                1 => return (game::ABSENT, game::ABSENT),
+                2 => {
+                    if let Some(low) = argument::integer(lua, 2) {
+                        return (cut(low), game::ABSENT);
+                    }
+                }
+                _ => {}
+            }
+        }
+        odd_limits(lua)
+    }
 }
 
-/// The argument at `index`, cut to 32 bits as C cuts it.
-#[inline]
-unsafe fn limit(lua: *mut lua_State, index: c_int) -> Limit {
-    // SAFETY: plain reads.
+/// The arguments of `random` with nil among them, or an error.
+#[cold]
+unsafe fn odd_limits(lua: *mut lua_State) -> (i32, i32) {
+    // SAFETY: nothing is owned.
     unsafe {
-        match argument::integer(lua, index) {
-            Some(number) => Limit::Given(number as i32), // OK because it is meant to be cut
-            None if is_absent(lua, index) => Limit::Given(game::ABSENT),
-            None => Limit::Bad,
-        }
+        let limit = |index| optional_integer(lua, index).map_or(game::ABSENT, |number| number as i32); // OK as above
+        (limit(2), limit(3))
     }
 }
 
 /// `g:random([low [, high]])`: see [`QRandomGenerator::random`].
 ///
 /// # Safety
-/// Called by Lua, as a function of a class.
+/// Called by Lua.
 pub unsafe extern "C-unwind" fn random(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
-        // Read first, since the test of the generator leaves a value on the stack; complained about in order.
-        let (low, high) = (limit(lua, 2), limit(lua, 3));
-        let generator = generator(lua, 1);
-        if let (false, Limit::Given(low), Limit::Given(high)) = (generator.is_null(), &low, &high) {
-            match (*generator).random(*low, *high) {
-                Ok(Draw::Integer(number)) => push_integer(lua, number.into()),
-                Ok(Draw::Float(number)) => ffi::lua_pushnumber(lua, number),
-                Err(error) => range_error(lua, 3, error),
-            }
-            return 1;
+        let generator = check(lua);
+        let (low, high) = limits(lua);
+        match (*generator).random(low, high) {
+            Ok(Draw::Integer(number)) => push_integer(lua, number.into()),
+            Ok(Draw::Float(number)) => ffi::lua_pushnumber(lua, number),
+            Err(error) => range_error(lua, 3, error),
         }
-        random_error(lua, &low)
-    }
-}
-
-/// Raise what is wrong with the arguments of `random`.
-#[cold]
-unsafe fn random_error(lua: *mut lua_State, low: &Limit) -> ! {
-    // SAFETY: nothing is owned. If there is a metatable on the stack then above all arguments, of which the bad one is.
-    unsafe {
-        check(lua);
-        let bad = if matches!(low, Limit::Bad) { 2 } else { 3 };
-        argument::integer_error(lua, bad, bad)
+        1
     }
 }
 

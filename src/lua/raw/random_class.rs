@@ -4,24 +4,28 @@
 //! name is taken in the registry: another module's `luaL_newmetatable(L, "QRandomGenerator")` gets its own metatable.
 //!
 //! # Proof
-//! As for [`super::random`]. The words of a long seed lie in a userdata while they are read.
+//! As for [`super::random`]; constructors have their class's metatable as their third upvalue. The words of a long seed lie in a userdata while they are read.
 
 use super::argument::{self, check_integer, is_absent};
 use super::open::push_function;
-use super::random::{check, generator, random, METATABLE, METHODS, NAME};
-use super::state::{push_bytes, string};
+use super::random::{check, generator, mark, random, Held, METHODS, NAME};
+use super::state::{push_bytes, string, OPTIONS};
 use crate::random::state::TEXT_LENGTH;
 use crate::random::QRandomGenerator;
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use rand_core::SeedableRng;
 use std::ffi::{c_int, CStr};
 
+/// The metatable of the running function's class.
+const METATABLE: c_int = OPTIONS;
+
 /// Push a userdata of the function's class that holds the generator.
 unsafe fn push_generator(lua: *mut lua_State, generator: *const QRandomGenerator) -> c_int {
     // SAFETY: see the module's proof: the userdata is not reachable before it is whole.
     unsafe {
-        let place = ffi::lua_newuserdata(lua, size_of::<QRandomGenerator>()).cast::<QRandomGenerator>();
-        std::ptr::copy_nonoverlapping(generator, place, 1);
+        let held = ffi::lua_newuserdata(lua, size_of::<Held>()).cast::<Held>();
+        (&raw mut (*held).mark).write(mark());
+        std::ptr::copy_nonoverlapping(generator, &raw mut (*held).generator, 1);
         ffi::lua_pushvalue(lua, METATABLE);
         ffi::lua_setmetatable(lua, -2);
         1
