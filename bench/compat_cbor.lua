@@ -4,8 +4,8 @@
 --
 -- A trace is a gzip file with one JSON object a line, `{"dir":"c2p","msg":<base64 of a CBOR packet>}`; the payloads are
 -- the third parameters of ServerPlayer_doNotify and ServerPlayer_doRequest. They are decoded once, then all are encoded
--- again and again; the figure is the CPU time of one round through the public function, per payload, best of all rounds.
--- Needs the library on package.cpath, zcat, and Lua 5.3 or 5.4 for lua-messagepack.
+-- again and again; the figure is the CPU time of one round through the public function, per payload, best of all
+-- rounds. Needs the library on package.cpath, and zcat; lua-messagepack takes part where Lua finds it.
 
 local rounds, traces = 20, {}
 for _, word in ipairs(arg) do

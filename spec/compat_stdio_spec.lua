@@ -47,6 +47,16 @@ describe("loading fkrpc.compat", function()
     for _, word in ipairs(program("-e", "print(1)")) do command[#command + 1] = helper.quote(word) end
     assert.equal("1\n", shell(table.concat(command, " ") .. " 2>/dev/null"))
   end)
+
+  it("works through LUA_INIT and -l", function()
+    local folder = helper.quote(helper.library:match("^.*/") .. "?.so")
+    local set = "unset LUA_INIT_5_2 LUA_INIT_5_3 LUA_INIT_5_4 LUA_CPATH_5_2 LUA_CPATH_5_3 LUA_CPATH_5_4; "
+      .. "LUA_CPATH=" .. folder
+    local lua = helper.quote(helper.interpreter)
+    local chunk = helper.quote("print(require('json').encode({ 1 }))")
+    assert.equal("[1]\n", shell(set .. [[ LUA_INIT='require "fkrpc.compat"' ]] .. lua .. " -e " .. chunk .. " 2>&1"))
+    assert.equal("[1]\n", shell(set .. " " .. lua .. " -l fkrpc.compat -e " .. chunk .. " 2>&1"))
+  end)
 end)
 
 for _, mode in ipairs { "cbor", "json" } do
