@@ -95,6 +95,17 @@ describe("cbor.encode", function()
     assert.equal("c1416e", hex(getmetatable(cbor.tagged(1, "n")).__tocbor(cbor.tagged(1, "n"))))
   end)
 
+  it("writes deeply nested tables that only look like arrays at first", function()
+    local value = 0
+    for i = 1, 200 do value = { i, value, x = 1 } end
+    local back = cbor.decode(cbor.encode(value))
+    for i = 200, 1, -1 do
+      assert.same({ i, 1 }, { back[1], back.x })
+      back = back[2]
+    end
+    assert.equal(#cbor.encode(value), #require("fkrpc").cbor.encode(value))
+  end)
+
   it("refuses functions, threads, userdata without __tocbor and cycles", function()
     local cycle = {}
     cycle[1] = cycle

@@ -123,6 +123,10 @@ pub struct Walk<F: Format> {
     hooks: usize,
 }
 
+/// Below this depth an array's keys are looked at before a table in it is written. A table that proves to be no array
+/// is written twice, and so is all in it: without a limit, nesting such tables would take time that doubles each level.
+const SHALLOW: usize = 4;
+
 /// Slots that a table may need beyond its own: key, value, a copied key, and what hooks and fields take.
 const LEVEL: c_int = 8;
 /// Slots that are asked for at once, so that most tables ask for none.
@@ -337,8 +341,17 @@ impl<F: Format> Walk<F> {
             let open = self.format.open_array(self.out())?;
             let hooks = self.hooks;
             let mut count = 0;
+            let deep = self.policy.max_depth - self.left > SHALLOW;
+            let mut proven = false;
             // The first key is known to be 1.
             loop {
+                if deep && !proven && ffi::lua_type(lua, -1) == ffi::LUA_TTABLE {
+                    if !self.goes_on(table, count + 1) {
+                        self.out().truncate(start);
+                        return self.unordered(table, mark);
+                    }
+                    proven = true;
+                }
                 self.format.separate(self.out(), count)?;
                 if let Err(fail) = self.value() {
                     self.segment_index(count + 1);
@@ -356,6 +369,23 @@ impl<F: Format> Walk<F> {
                 }
             }
             Ok(self.format.close_array(self.out(), open, count)?)
+        }
+    }
+
+    /// Whether the keys after the one on the stack, which is `n`, are the integers that follow it. Stack: key, value.
+    unsafe fn goes_on(&self, table: c_int, mut n: usize) -> bool {
+        // SAFETY: as `run`.
+        unsafe {
+            let lua = self.lua;
+            ffi::lua_pushvalue(lua, table + 1);
+            let mut ordered = true;
+            while ordered && ffi::lua_next(lua, table) != 0 {
+                n += 1;
+                ordered = self.key_is(n);
+                ffi::lua_settop(lua, table + 3);
+            }
+            ffi::lua_settop(lua, table + 2);
+            ordered
         }
     }
 
