@@ -229,9 +229,12 @@ describe("a collector that never rests", function()
     local items = {}
     for i = 1, 2000 do items[i] = { i } end
     local line = '{"jsonrpc":"2.0","id":1,"method":"count","params":' .. json.encode(items) .. "}\n"
-    local raised = 0
+    local raised, armed = 0, true
+    local function finalizer()
+      if armed then error("a finalizer's") end
+    end
     local function attempt()
-      for _ = 1, 5 do finalized(function() error("a finalizer's") end) end
+      for _ = 1, 5 do finalized(finalizer) end
       assert(left:send_raw(line))
       assert(right:step(0))
     end
@@ -239,7 +242,7 @@ describe("a collector that never rests", function()
     for _ = 1, 50 do
       if not pcall(attempt) then raised = raised + 1 end
     end
-    for _ = 1, 260 do pcall(collectgarbage) end -- one error each, on Lua 5.2
+    armed = false
     while right:step(0) do end -- luacheck: ignore
     while left:step(0) do end -- luacheck: ignore
     assert.is_true(raised > 0 or _VERSION == "Lua 5.4" or _VERSION == "Lua 5.5")
