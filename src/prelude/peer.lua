@@ -209,8 +209,9 @@ end
 function Peer:call(method, params, options)
   local timeout
   if options ~= nil then timeout = timeout_of(options) end
-  if self.depth >= MAX_DEPTH then return nil, too_deep() end
-  prepare(self)
+  local depth = self.depth
+  if depth >= MAX_DEPTH then return nil, too_deep() end
+  if not self.answering[depth] then prepare(self) end
   local conn, handlers = self.conn, self.handlers
   local slot, a, b, c, id, deadline = request(conn, handlers, method, params, timeout)
   while slot ~= nil do
