@@ -37,6 +37,8 @@ const MODULES: &[Module] = modules![
     "stdio",
     "pair",
     "process",
+    "clock",
+    "fs",
     "random",
     "compat/qrandomgen",
 ];
