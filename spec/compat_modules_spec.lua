@@ -121,6 +121,10 @@ describe("lfs", function()
     assert.same({ "file", 5, "directory" },
       { lfs.attributes(path, "mode"), lfs.attributes(path, "size"), lfs.attributes(root).mode })
     assert.truthy(lfs.attributes(path).permissions:match("^rw[-rwx]+$"))
+    local all = lfs.attributes(path)
+    for name in ("dev ino nlink uid gid rdev access modification change size blocks blksize"):gmatch("%S+") do
+      assert.is_number(all[name], name)
+    end
     assert.is_true(math.abs(lfs.attributes(path, "modification") - os.time()) < 5)
     local none, message, errno = lfs.attributes(root .. "/none")
     assert.same({ nil, "cannot obtain information from file '" .. root .. "/none': No such file or directory", 2 },

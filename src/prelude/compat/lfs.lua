@@ -48,7 +48,7 @@ local ATTRIBUTES = {
   mode = function(s) return MODES[s.type] or "other" end,
   dev = function(s) return s.dev end,
   ino = function(s) return s.ino end,
-  nlink = function(s) return s.links end,
+  nlink = function(s) return s.nlink end,
   uid = function(s) return s.uid end,
   gid = function(s) return s.gid end,
   rdev = function(s) return s.rdev end,
@@ -58,7 +58,7 @@ local ATTRIBUTES = {
   size = function(s) return s.size end,
   permissions = function(s) return permissions(s.mode) end,
   blocks = function(s) return s.blocks end,
-  blksize = function(s) return s.block_size end,
+  blksize = function(s) return s.blksize end,
 }
 
 local NOT_FOLLOWED = { follow = false }
