@@ -150,6 +150,8 @@ pub struct Identities {
 pub struct State {
     jobs: Vec<Box<[Job]>>,
     live: usize,
+    /// The userdata was finalized: memory goes back after each call, as nothing comes later that could free it.
+    finalized: bool,
     /// Short object keys that were seen lately.
     pub keys: KeyCache,
     /// Metatable identities.
@@ -168,6 +170,7 @@ impl State {
         Self {
             jobs: Vec::new(),
             live: 0,
+            finalized: false,
             keys: KeyCache::new(),
             identities: Identities {
                 array: std::ptr::null(),
@@ -207,6 +210,17 @@ impl State {
             self.live -= 1;
             self.jobs[self.live][0].clear();
         }
+        if self.finalized && self.live == 0 {
+            self.jobs = Vec::new();
+        }
+    }
+
+    /// Give all memory back. The state remains one that works: `lua_close` calls the finalizers of objects that are
+    /// older than the library after the library's own, and they may still encode and decode.
+    pub fn finalize(&mut self) {
+        self.finalized = true;
+        self.live = 0;
+        self.jobs = Vec::new();
     }
 }
 
