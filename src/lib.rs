@@ -46,4 +46,5 @@ pub mod message;
 pub mod peer;
 pub mod slots;
 pub mod sys;
+pub mod watchdog;
 pub mod wire;

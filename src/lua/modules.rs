@@ -26,7 +26,7 @@ macro_rules! modules {
 }
 
 const MODULES: &[Module] =
-    modules!["fkrpc", "json", "cbor", "jsonrpc", "options", "wire", "peer", "stdio", "pair", "process"];
+    modules!["fkrpc", "json", "cbor", "jsonrpc", "options", "wire", "peer", "stdio", "pair", "process", "watchdog"];
 
 /// The file of this name.
 #[must_use]

@@ -7,7 +7,7 @@ local native = ...
 local type, error, tostring, pairs, setmetatable, getmetatable =
   type, error, tostring, pairs, setmetatable, getmetatable
 local rawget = rawget
-local create, resume, yield = coroutine.create, coroutine.resume, coroutine.yield
+local create, resume, yield = coroutine.create, native.resume, coroutine.yield
 local traceback, getinfo = debug.traceback, debug.getinfo
 local request, wait, receive, step, reply = native.request, native.wait, native.receive, native.step, native.reply
 local log = native.log
@@ -127,7 +127,9 @@ function Peer:serve()
       end
       if idle then self.serving = co end
     end
-    if event == "nothing" then
+    if event == "again" then
+      event = nil
+    elseif event == "nothing" then
       if not run_other(self) then
         event, detail = "stopped", "both ends of the pair are idle"
       else

@@ -13,5 +13,6 @@ pub mod process;
 pub mod signal;
 pub mod stderr;
 pub mod stdio;
+pub mod timer;
 
 pub use error::SysError;

@@ -5,6 +5,7 @@
 
 pub mod builder;
 pub mod cbor;
+pub mod chain;
 pub mod connection;
 pub mod encode;
 pub mod hook;
@@ -14,6 +15,9 @@ pub mod open;
 pub mod path;
 pub mod process;
 pub mod receive;
+pub mod resume;
 pub mod send;
+pub mod soft_hook;
 pub mod state;
 pub mod walk;
+pub mod watchdog;

@@ -10,6 +10,7 @@
 //! grows downwards: a job that was entered at an address *below* the present frame belongs to a call that is over.
 
 use super::keys::KeyCache;
+use super::watchdog::Claim;
 use crate::codec::Tape;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_int, c_void};
@@ -64,8 +65,12 @@ pub mod anchor {
     pub const MESSAGE: i64 = 19;
     /// The string `data`.
     pub const DATA: i64 = 20;
+    /// The error of the slice that the watchdog stopped last.
+    pub const OVERDUE: i64 = 21;
+    /// Soft hooks: coroutine to `{ function, count }`, weak keys.
+    pub const SOFT_HOOKS: i64 = 22;
     /// How many there are.
-    pub const COUNT: i32 = 20;
+    pub const COUNT: i32 = 22;
 }
 
 /// The buffers of one call.
@@ -133,6 +138,8 @@ pub struct State {
     pub keys: KeyCache,
     /// Metatable identities.
     pub identities: Identities,
+    /// What this Lua state has of the watchdog.
+    pub watchdog: Claim,
 }
 
 impl Default for State {
@@ -148,6 +155,7 @@ impl State {
             jobs: Vec::new(),
             live: 0,
             keys: KeyCache::new(),
+            watchdog: Claim::new(),
             identities: Identities {
                 array: std::ptr::null(),
                 object: std::ptr::null(),
