@@ -19,6 +19,10 @@ pub mod bursts;
 use crate::sys::timer::Tick;
 use std::sync::atomic::{compiler_fence, AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 
+/// Code that fails and catches it may need long to unwind: Lua 5.4 needs seconds for 100,000 calls of pcall inside each
+/// other. So many graces are given to it.
+const PATIENCE: u64 = 10;
+
 /// What has to be done after a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -38,6 +42,7 @@ pub struct Saved {
     seen: u64,
     elapsed: u64,
     overdue: bool,
+    stuck: u64,
     overrun: u64,
     /// A part of the outer slice rather than one of its own: its time goes on counting for the outer.
     part: bool,
@@ -61,6 +66,8 @@ pub struct Watchdog {
     // What the ticks remember.
     seen: AtomicU64,
     elapsed: AtomicU64,
+    /// CPU time since the code was last seen to fail, and since it should have for the first time.
+    stuck: AtomicU64,
     overrun: AtomicU64,
     last_wall: AtomicU64,
     last_cpu: AtomicU64,
@@ -80,6 +87,7 @@ impl Watchdog {
             waits: AtomicU64::new(0),
             seen: AtomicU64::new(0),
             elapsed: AtomicU64::new(0),
+            stuck: AtomicU64::new(0),
             overrun: AtomicU64::new(0),
             last_wall: AtomicU64::new(0),
             last_cpu: AtomicU64::new(0),
@@ -87,14 +95,10 @@ impl Watchdog {
         }
     }
 
-    /// How long an overdue slice may go on, in nanoseconds of CPU time, before it is hopeless; 0 for ever.
+    /// How long an overdue slice may go on without failing, in nanoseconds of CPU time, before it is hopeless; 0 for
+    /// ever. One that fails again and again and catches it has [`PATIENCE`] times as long.
     pub fn set_grace(&self, nanoseconds: u64) {
         self.grace.store(nanoseconds, Relaxed);
-    }
-
-    /// The limit of the running slice in nanoseconds.
-    pub fn limit(&self) -> u64 {
-        self.limit.load(Relaxed)
     }
 
     /// The number of the running slice; 0: none.
@@ -121,6 +125,7 @@ impl Watchdog {
             seen: self.seen.load(Relaxed),
             elapsed: self.elapsed.load(Relaxed),
             overdue: self.overdue.load(Relaxed),
+            stuck: self.stuck.load(Relaxed),
             overrun: self.overrun.load(Relaxed),
             part: false,
         }
@@ -139,14 +144,18 @@ impl Watchdog {
 
     /// A part of the slice just put aside begins that may take `limit` at most, and no longer than the rest of the
     /// whole.
-    pub fn begin_part(&self, whole: &mut Saved, limit: u64) {
+    ///
+    /// Whether the part's own limit comes first.
+    pub fn begin_part(&self, whole: &mut Saved, limit: u64) -> bool {
         whole.part = true;
         let spent = if whole.seen == whole.running { whole.elapsed } else { 0 };
         let end = spent.saturating_add(limit);
-        if whole.limit == 0 || end < whole.limit {
+        let first = whole.limit == 0 || end < whole.limit;
+        if first {
             self.limit.store(end, Relaxed);
         }
         self.set_running(whole.running);
+        first
     }
 
     /// The slice or part is over: go on with what was put aside for it.
@@ -155,6 +164,7 @@ impl Watchdog {
         self.set_running(0);
         self.limit.store(saved.limit, Relaxed);
         self.overdue.store(saved.overdue, Relaxed);
+        self.stuck.store(saved.stuck, Relaxed);
         self.overrun.store(saved.overrun, Relaxed);
         if !saved.part {
             self.seen.store(saved.seen, Relaxed);
@@ -168,6 +178,11 @@ impl Watchdog {
     pub fn pause(&self) {
         self.set_running(0);
         self.overdue.store(false, Relaxed);
+    }
+
+    /// The overdue code has failed once more: it is on its way out, or catches every error.
+    pub fn failed(&self) {
+        self.stuck.store(0, Relaxed);
     }
 
     /// The thread has waited for the other end: what passed on the wall clock since the last tick does not count.
@@ -197,17 +212,18 @@ impl Watchdog {
         }
         if self.seen.swap(running, Relaxed) != running {
             self.elapsed.store(0, Relaxed);
-            self.overrun.store(0, Relaxed);
             return (Verdict::Fine, cpu);
         }
         let elapsed = self.elapsed.load(Relaxed).saturating_add(passed);
         self.elapsed.store(elapsed, Relaxed);
         if self.overdue.load(Relaxed) {
             // In CPU time: a process that was stopped for a while is not to be killed for it.
+            let stuck = self.stuck.load(Relaxed).saturating_add(cpu);
             let overrun = self.overrun.load(Relaxed).saturating_add(cpu);
+            self.stuck.store(stuck, Relaxed);
             self.overrun.store(overrun, Relaxed);
             let grace = self.grace.load(Relaxed);
-            if grace != 0 && overrun >= grace {
+            if grace != 0 && (stuck >= grace || overrun >= grace.saturating_mul(PATIENCE)) {
                 return (Verdict::Hopeless, cpu);
             }
             return (Verdict::Overdue, cpu);
@@ -216,6 +232,7 @@ impl Watchdog {
         if limit == 0 || elapsed < limit {
             return (Verdict::Fine, cpu);
         }
+        self.stuck.store(0, Relaxed);
         self.overrun.store(0, Relaxed);
         self.overdue.store(true, Relaxed);
         (Verdict::Overdue, cpu)

@@ -41,7 +41,8 @@ local function raised(co, e)
     local custom = type(meta) == "table" and rawget(meta, "__tostring")
     text = custom and tostring(e) or "(error object is a " .. type(e) .. " value)"
   end
-  log("fkrpc: a handler failed: " .. traceback(co, text) .. "\n")
+  local report = text:find("\nstack traceback:\n", 1, true) and text or traceback(co, text)
+  log("fkrpc: a handler failed: " .. report .. "\n")
   return { code = INTERNAL_ERROR, message = native.standard_message(INTERNAL_ERROR), data = text }
 end
 

@@ -96,7 +96,7 @@ function watchdog.run(seconds, f, ...)
   -- Nested resumes must be known, too.
   local own = not (needed.limit or needed.soft)
   if own then track("limit", true) end
-  local co = create(f)
+  local co = create(function(...) return f(...) end) -- Lua 5.1 makes no coroutine of a C function
   local function done(...)
     if own then track("limit", false) end
     return finish(co, ...)

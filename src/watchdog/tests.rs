@@ -160,6 +160,21 @@ fn an_overdue_slice_is_hopeless_when_its_grace_is_burnt_and_not_when_the_process
 }
 
 #[test]
+fn a_slice_that_goes_on_failing_has_ten_graces() {
+    let mut bench = Bench::new();
+    bench.watchdog.set_grace(50 * MS);
+    bench.begin(100);
+    bench.burn(10);
+    assert_eq!(bench.burn(100), Verdict::Overdue);
+    for _ in 0..24 {
+        bench.watchdog.failed();
+        assert_eq!(bench.burn(20), Verdict::Overdue);
+    }
+    bench.watchdog.failed();
+    assert_eq!(bench.burn(20), Verdict::Hopeless);
+}
+
+#[test]
 fn without_grace_nothing_is_ever_hopeless() {
     let mut bench = Bench::new();
     bench.begin(100);

@@ -161,7 +161,12 @@ fn open(slice: Slice, depth: usize) -> Option<Opened> {
     CHAIN.told_limit.store(limit, Relaxed);
     CHAIN.request.set(request);
     match slice {
-        Slice::Part(limit) if !idle => WATCHDOG.begin_part(&mut opened.saved, limit),
+        Slice::Part(limit) if !idle => {
+            CHAIN.told.store(0, Relaxed);
+            if !WATCHDOG.begin_part(&mut opened.saved, limit) {
+                CHAIN.told_limit.store(opened.told_limit, Relaxed);
+            }
+        }
         _ => WATCHDOG.begin(limit),
     }
     Some(opened)
@@ -172,6 +177,7 @@ fn close(opened: &Opened) {
     WATCHDOG.pause();
     CHAIN.base.store(opened.base, Relaxed);
     CHAIN.told_limit.store(opened.told_limit, Relaxed);
+    CHAIN.told.store(0, Relaxed);
     CHAIN.request.set(opened.request);
     WATCHDOG.end(&opened.saved);
 }
@@ -250,9 +256,16 @@ pub fn handler_begins() {
 
 /// The running slice is somebody's main loop, which has come back to ask for new requests: its time begins anew.
 pub fn serves() {
-    if here() && WATCHDOG.running() != 0 && !WATCHDOG.overdue() {
-        WATCHDOG.begin(WATCHDOG.limit());
+    if !here() || WATCHDOG.running() == 0 {
+        return;
     }
+    if WATCHDOG.overdue() {
+        for index in CHAIN.base.load(Relaxed)..CHAIN.depth.load(Relaxed).min(DEPTH) {
+            // SAFETY: every coroutine on the chain is alive.
+            unsafe { take_off(index) };
+        }
+    }
+    WATCHDOG.begin(CHAIN.told_limit.load(Relaxed));
 }
 
 /// The innermost tracked coroutine; `None` where there is none, `Some(None)` where it is too deep to be tracked.
@@ -352,6 +365,7 @@ unsafe extern "C-unwind" fn stop(lua: *mut lua_State, ar: *mut lua_Debug) {
         if in_prelude(lua, ar) {
             return;
         }
+        WATCHDOG.failed();
         push_anchors(lua);
         let slice = WATCHDOG.running();
         if CHAIN.told.swap(slice, Relaxed) != slice {

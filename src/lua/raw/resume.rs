@@ -38,7 +38,7 @@ unsafe fn obstacle(lua: *mut lua_State, co: *mut lua_State) -> Option<&'static C
         let mut ar = std::mem::zeroed::<ffi::lua_Debug>();
         if status == ffi::LUA_OK && ffi::lua_getstack(co, 0, &raw mut ar) > 0 {
             return Some(if cfg!(feature = "luajit") {
-                c"cannot resume non-suspended coroutine"
+                c"cannot resume running coroutine"
             } else {
                 c"cannot resume normal coroutine"
             });
@@ -100,13 +100,18 @@ unsafe fn resume(lua: *mut lua_State, co: *mut lua_State, count: c_int, slice: S
     }
 }
 
-/// The coroutine at `index`; raises if there is none.
-unsafe fn check(lua: *mut lua_State, index: c_int) -> *mut lua_State {
+/// The coroutine at index 1; raises if there is none, as this Lua does.
+unsafe fn check(lua: *mut lua_State) -> *mut lua_State {
     // SAFETY: nothing is owned.
     unsafe {
-        let co = ffi::lua_tothread(lua, index);
+        let co = ffi::lua_tothread(lua, 1);
         if co.is_null() {
-            ffi::luaL_argerror(lua, index, c"coroutine expected".as_ptr());
+            #[cfg(any(feature = "lua54", feature = "lua55"))]
+            ffi::luaL_checktype(lua, 1, ffi::LUA_TTHREAD);
+            #[cfg(feature = "lua53")]
+            ffi::luaL_argerror(lua, 1, c"thread expected".as_ptr());
+            #[cfg(any(feature = "lua51", feature = "lua52", feature = "luajit"))]
+            ffi::luaL_argerror(lua, 1, c"coroutine expected".as_ptr());
         }
         co
     }
@@ -116,7 +121,7 @@ unsafe fn check(lua: *mut lua_State, index: c_int) -> *mut lua_State {
 unsafe fn protected(lua: *mut lua_State, first: c_int, slice: Slice) -> c_int {
     // SAFETY: see the module's proof. The boolean takes the coroutine's place, which is the first of the results'.
     unsafe {
-        let co = check(lua, 1);
+        let co = check(lua);
         let count = ffi::lua_gettop(lua) + 1 - first;
         let results = resume(lua, co, count, slice);
         ffi::lua_pushboolean(lua, c_int::from(results >= 0));
@@ -232,7 +237,7 @@ pub unsafe extern "C-unwind" fn close_function(lua: *mut lua_State) -> c_int {
     unsafe {
         #[cfg(feature = "lua54")]
         {
-            let co = check(lua, 1);
+            let co = check(lua);
             let mut ar = std::mem::zeroed::<ffi::lua_Debug>();
             if co == lua {
                 raise(lua, b"cannot close a running coroutine");
