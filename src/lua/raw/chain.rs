@@ -13,12 +13,11 @@
 //! *Threads.* The chain belongs to the thread that has claimed it; [`here`] is asked before every touch.
 
 use super::connection::Conn;
-use super::open::push_anchors;
-use super::state::anchor;
+use super::stop_hook::take_off;
 use crate::sys::timer;
 use crate::watchdog::{Saved, Watchdog};
-use mlua::ffi::{self, lua_Debug, lua_Hook, lua_State};
-use std::ffi::{c_int, CStr};
+use mlua::ffi::lua_State;
+use std::ffi::c_int;
 use std::ptr::null_mut;
 use std::sync::atomic::{
     compiler_fence, AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
@@ -26,18 +25,18 @@ use std::sync::atomic::{
 
 /// Coroutines inside each other that are tracked. Stock Lua has room for 200 (`LUAI_MAXCCALLS`); what is deeper in
 /// another build is not stopped by itself but when it returns to one that is tracked.
-const DEPTH: usize = 256;
+pub const DEPTH: usize = 256;
 
 /// A coroutine that runs, or waits for one that it has resumed.
-struct Entry {
-    coroutine: AtomicPtr<lua_State>,
+pub struct Entry {
+    pub(super) coroutine: AtomicPtr<lua_State>,
     /// Who resumed it: mostly the coroutine of the entry below, but not if that one resumed somebody behind our back.
-    from: AtomicPtr<lua_State>,
-    planted: AtomicBool,
+    pub(super) from: AtomicPtr<lua_State>,
+    pub(super) planted: AtomicBool,
     // The hook that was there.
-    hook: AtomicUsize,
-    mask: AtomicI32,
-    count: AtomicI32,
+    pub(super) hook: AtomicUsize,
+    pub(super) mask: AtomicI32,
+    pub(super) count: AtomicI32,
 }
 
 /// What the frames of the Lua thread tell the tick.
@@ -47,14 +46,14 @@ pub struct Chain {
     /// How many coroutines run inside each other.
     pub depth: AtomicUsize,
     /// The first entry of the running slice.
-    base: AtomicUsize,
-    entries: [Entry; DEPTH],
+    pub(super) base: AtomicUsize,
+    pub(super) entries: [Entry; DEPTH],
     /// The limit of slices to come, in nanoseconds; 0: none. It holds for every Lua state of the thread.
     pub limit: AtomicU64,
     /// The limit that the running slice's error tells.
-    told_limit: AtomicU64,
+    pub(super) told_limit: AtomicU64,
     /// The slice whose error has its text in the anchors.
-    told: AtomicU64,
+    pub(super) told: AtomicU64,
     /// The request that the running slice serves, and the one that was delivered last.
     pub request: Request,
     delivered: Request,
@@ -132,54 +131,83 @@ pub enum Slice {
     Part(u64),
 }
 
-/// What was put aside when a slice was opened.
-struct Opened {
+/// What was put aside when a slice was opened inside another.
+struct Outer {
     saved: Saved,
     base: usize,
     told_limit: u64,
     request: (*mut Conn, usize),
 }
 
+/// What a frame has opened, and has to close.
+enum Opened {
+    Nothing,
+    /// A slice where none was running.
+    First,
+    Inner(Outer),
+}
+
 #[inline]
-fn open(slice: Slice, depth: usize) -> Option<Opened> {
-    let limit = CHAIN.limit.load(Relaxed);
+fn open(slice: Slice, depth: usize) -> Opened {
     let idle = WATCHDOG.running() == 0;
+    let limit = CHAIN.limit.load(Relaxed);
     let (limit, request) = match slice {
-        Slice::Running if idle && limit != 0 => (limit, (null_mut(), 0)),
-        Slice::Running => return None,
+        Slice::Running if !idle || limit == 0 => return Opened::Nothing,
+        Slice::Running => (limit, (null_mut(), 0)),
         Slice::Handler => (limit, CHAIN.delivered.get()),
         Slice::Part(limit) => (limit, CHAIN.request.get()),
     };
-    // In the order in which a tick may see it: nothing runs; then the rest; then the new slice runs.
-    let mut opened = Opened {
+    if idle {
+        begin(depth, limit, request);
+        WATCHDOG.begin(limit);
+        return Opened::First;
+    }
+    open_inner(slice, depth, limit, request)
+}
+
+#[inline(never)]
+fn open_inner(slice: Slice, depth: usize, limit: u64, request: (*mut Conn, usize)) -> Opened {
+    // In this order for the ticks: nothing runs any more; then the rest; then the new slice runs.
+    let mut outer = Outer {
         saved: WATCHDOG.put_aside(),
         base: CHAIN.base.load(Relaxed),
         told_limit: CHAIN.told_limit.load(Relaxed),
         request: CHAIN.request.get(),
     };
-    CHAIN.base.store(depth, Relaxed);
-    CHAIN.told_limit.store(limit, Relaxed);
-    CHAIN.request.set(request);
-    match slice {
-        Slice::Part(limit) if !idle => {
-            CHAIN.told.store(0, Relaxed);
-            if !WATCHDOG.begin_part(&mut opened.saved, limit) {
-                CHAIN.told_limit.store(opened.told_limit, Relaxed);
-            }
-        }
-        _ => WATCHDOG.begin(limit),
+    begin(depth, limit, request);
+    if !matches!(slice, Slice::Part(_)) {
+        WATCHDOG.begin(limit);
+    } else if !WATCHDOG.begin_part(&mut outer.saved, limit) {
+        CHAIN.told_limit.store(outer.told_limit, Relaxed);
     }
-    Some(opened)
+    Opened::Inner(outer)
+}
+
+#[inline]
+fn begin(base: usize, limit: u64, request: (*mut Conn, usize)) {
+    CHAIN.base.store(base, Relaxed);
+    CHAIN.told_limit.store(limit, Relaxed);
+    CHAIN.told.store(0, Relaxed);
+    CHAIN.request.set(request);
 }
 
 #[inline]
 fn close(opened: &Opened) {
+    match opened {
+        Opened::Nothing => {}
+        Opened::First => {
+            WATCHDOG.pause();
+            CHAIN.base.store(usize::MAX, Relaxed);
+        }
+        Opened::Inner(outer) => close_inner(outer),
+    }
+}
+
+#[inline(never)]
+fn close_inner(outer: &Outer) {
     WATCHDOG.pause();
-    CHAIN.base.store(opened.base, Relaxed);
-    CHAIN.told_limit.store(opened.told_limit, Relaxed);
-    CHAIN.told.store(0, Relaxed);
-    CHAIN.request.set(opened.request);
-    WATCHDOG.end(&opened.saved);
+    begin(outer.base, outer.told_limit, outer.request);
+    WATCHDOG.end(&outer.saved);
 }
 
 /// Run `work`, which is `lua_resume` of `coroutine` or something like it, with the coroutine on the chain.
@@ -211,9 +239,7 @@ pub unsafe fn tracked(
         // SAFETY: the coroutine is alive by contract.
         unsafe { take_off(depth) };
     }
-    if let Some(opened) = &opened {
-        close(opened);
-    }
+    close(&opened);
     status
 }
 
@@ -287,115 +313,5 @@ pub fn waited() {
 pub fn delivered(conn: *mut Conn, slot: usize) {
     if here() {
         CHAIN.delivered.set((conn, slot));
-    }
-}
-
-// ---- the hook -------------------------------------------------------------------------------------------------------
-
-/// Plant the hook on every state of the running slice, again where somebody has taken it off.
-///
-/// # Safety
-/// By the tick.
-pub unsafe fn plant() {
-    // SAFETY: see the module's proof.
-    unsafe {
-        let depth = CHAIN.depth.load(Relaxed);
-        let mut below: *mut lua_State = null_mut();
-        for entry in CHAIN.entries.iter().take(depth).skip(CHAIN.base.load(Relaxed)) {
-            let from = entry.from.load(Relaxed);
-            if !below.is_null() && from != below {
-                plant_on(from, None);
-            }
-            below = entry.coroutine.load(Relaxed);
-            plant_on(below, Some(entry));
-        }
-    }
-}
-
-unsafe fn plant_on(lua: *mut lua_State, entry: Option<&Entry>) {
-    // SAFETY: see the module's proof.
-    unsafe {
-        let hook = ffi::lua_gethook(lua);
-        if is_ours(hook) {
-            return;
-        }
-        if let Some(entry) = entry.filter(|entry| !entry.planted.load(Relaxed)) {
-            entry.hook.store(hook.map_or(0, |hook| hook as usize), Relaxed);
-            entry.mask.store(ffi::lua_gethookmask(lua), Relaxed);
-            entry.count.store(ffi::lua_gethookcount(lua), Relaxed);
-            entry.planted.store(true, Relaxed);
-        }
-        let _ = ffi::lua_sethook(lua, Some(stop as lua_Hook), ffi::LUA_MASKCOUNT, 1);
-    }
-}
-
-fn is_ours(hook: Option<lua_Hook>) -> bool {
-    hook.is_some_and(|hook| hook as usize == stop as lua_Hook as usize)
-}
-
-/// Put back the hook of an entry's coroutine.
-#[cold]
-unsafe fn take_off(index: usize) {
-    let Some(entry) = CHAIN.entries.get(index) else { return };
-    if !entry.planted.swap(false, Relaxed) {
-        return;
-    }
-    let lua = entry.coroutine.load(Relaxed);
-    // SAFETY: the entry's coroutine is alive (its frame calls this); a non-zero `hook` came from `lua_gethook`.
-    unsafe {
-        if is_ours(ffi::lua_gethook(lua)) {
-            let hook = match entry.hook.load(Relaxed) {
-                0 => None,
-                hook => Some(std::mem::transmute::<usize, lua_Hook>(hook)),
-            };
-            let _ = ffi::lua_sethook(lua, hook, entry.mask.load(Relaxed), entry.count.load(Relaxed));
-        }
-    }
-}
-
-/// The hook: raises, except in the prelude, which has to clean up. Without a late slice it takes itself off: a
-/// coroutine made while it was planted has inherited it.
-unsafe extern "C-unwind" fn stop(lua: *mut lua_State, ar: *mut lua_Debug) {
-    // SAFETY: called by Lua with 20 free stack slots (LUA_MINSTACK). May raise; owns nothing.
-    unsafe {
-        if !here() || !WATCHDOG.overdue() {
-            let _ = ffi::lua_sethook(lua, None, 0, 0);
-            return;
-        }
-        if in_prelude(lua, ar) {
-            return;
-        }
-        WATCHDOG.failed();
-        push_anchors(lua);
-        let slice = WATCHDOG.running();
-        if CHAIN.told.swap(slice, Relaxed) != slice {
-            ffi::luaL_where(lua, 0);
-            let seconds = CHAIN.told_limit.load(Relaxed) as f64 / 1e9;
-            ffi::lua_pushfstring(
-                lua,
-                c"%sfkrpc.watchdog: the time limit of %f seconds is exceeded".as_ptr(),
-                ffi::lua_tostring(lua, -1),
-                seconds,
-            );
-            ffi::luaL_traceback(lua, lua, ffi::lua_tostring(lua, -1), 0);
-            ffi::lua_pushvalue(lua, -1);
-            ffi::lua_rawseti(lua, -5, anchor::OVERDUE);
-        } else {
-            // The same slice fails again: what it caught was not the end of it.
-            ffi::lua_rawgeti(lua, -1, anchor::OVERDUE);
-        }
-        ffi::lua_error(lua)
-    }
-}
-
-/// Whether the hooked function is one of the prelude's.
-///
-/// # Safety
-/// In a hook.
-pub unsafe fn in_prelude(lua: *mut lua_State, ar: *mut lua_Debug) -> bool {
-    // SAFETY: `ar` is the hook's; "S" fills in `source`, a C string that lives as long as the function.
-    unsafe {
-        ffi::lua_getinfo(lua, c"S".as_ptr(), ar);
-        CStr::from_ptr((*ar).source).to_bytes().starts_with(b"=fkrpc")
     }
 }

@@ -19,5 +19,6 @@ pub mod resume;
 pub mod send;
 pub mod soft_hook;
 pub mod state;
+pub mod stop_hook;
 pub mod walk;
 pub mod watchdog;

@@ -8,9 +8,9 @@
 //! As the chain's: the tick plants a hook on a state of the chain, or on the main one, which lives as long as the Lua
 //! state; it is forgotten when that is closed.
 
-use super::chain::in_prelude;
 use super::open::push_anchors;
 use super::state::{anchor, state, ANCHORS};
+use super::stop_hook::in_prelude;
 use super::watchdog::refused;
 use crate::watchdog::bursts::Bursts;
 use mlua::ffi::{self, lua_Debug, lua_Hook, lua_State};
@@ -43,7 +43,7 @@ pub unsafe fn tick(running: Option<Option<*mut lua_State>>, ran: u64) {
     unsafe {
         if !lua.is_null() && BURSTS.ran(lua as usize, ran) && ffi::lua_gethook(lua).is_none() {
             BURSTS.called(lua as usize);
-            let _ = ffi::lua_sethook(lua, Some(call as lua_Hook), ffi::LUA_MASKCOUNT, 1);
+            ffi::lua_sethook(lua, Some(call as lua_Hook), ffi::LUA_MASKCOUNT, 1);
         }
     }
 }
@@ -55,7 +55,7 @@ unsafe extern "C-unwind" fn call(lua: *mut lua_State, ar: *mut lua_Debug) {
         if in_prelude(lua, ar) {
             return;
         }
-        let _ = ffi::lua_sethook(lua, None, 0, 0);
+        ffi::lua_sethook(lua, None, 0, 0);
         let top = ffi::lua_gettop(lua);
         push_anchors(lua);
         if ffi::lua_rawgeti(lua, -1, anchor::SOFT_HOOKS) == ffi::LUA_TTABLE {

@@ -2,9 +2,10 @@
 //!
 //! It refuses to know coroutines: they are the [chain](super::chain)'s.
 
-use super::chain::{here, innermost, plant, CHAIN, WATCHDOG};
+use super::chain::{here, innermost, CHAIN, WATCHDOG};
 use super::soft_hook;
 use super::state::{enter, guarded, leave, push_bytes, raise, state, Panic};
+use super::stop_hook::plant;
 use crate::message::{Id, INTERNAL_ERROR};
 use crate::sys::error::SysError;
 use crate::sys::timer::{self, Tick};
