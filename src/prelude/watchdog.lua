@@ -47,7 +47,7 @@ local function track(who, on)
 end
 
 local function check_seconds(where, seconds)
-  if type(seconds) ~= "number" or not (seconds > 0) then
+  if type(seconds) ~= "number" or seconds <= 0 or seconds ~= seconds then
     error("bad argument #1 to '" .. where .. "' (seconds above 0 expected, got "
       .. (type(seconds) == "number" and tostring(seconds) or type(seconds)) .. ")", 3)
   end
@@ -69,7 +69,7 @@ local function set(seconds, given)
     grace = GRACE
   elseif grace == false then
     grace = 0
-  elseif type(grace) ~= "number" or not (grace > 0) then
+  elseif type(grace) ~= "number" or grace <= 0 or grace ~= grace then
     error("fkrpc.watchdog: option 'grace' must be seconds above 0, or false, not "
       .. (type(grace) == "number" and tostring(grace) or "a " .. type(grace)), 2)
   end

@@ -177,8 +177,11 @@ fn open_inner(slice: Slice, depth: usize, limit: u64, request: (*mut Conn, usize
     begin(depth, limit, request);
     if !matches!(slice, Slice::Part(_)) {
         WATCHDOG.begin(limit);
-    } else if !WATCHDOG.begin_part(&mut outer.saved, limit) {
-        CHAIN.told_limit.store(outer.told_limit, Relaxed);
+    } else {
+        CHAIN.told.store(0, Relaxed); // a part has its slice's number, but an error of its own
+        if !WATCHDOG.begin_part(&mut outer.saved, limit) {
+            CHAIN.told_limit.store(outer.told_limit, Relaxed);
+        }
     }
     Opened::Inner(outer)
 }
@@ -187,7 +190,6 @@ fn open_inner(slice: Slice, depth: usize, limit: u64, request: (*mut Conn, usize
 fn begin(base: usize, limit: u64, request: (*mut Conn, usize)) {
     CHAIN.base.store(base, Relaxed);
     CHAIN.told_limit.store(limit, Relaxed);
-    CHAIN.told.store(0, Relaxed);
     CHAIN.request.set(request);
 }
 
@@ -206,6 +208,7 @@ fn close(opened: &Opened) {
 #[inline(never)]
 fn close_inner(outer: &Outer) {
     WATCHDOG.pause();
+    CHAIN.told.store(0, Relaxed);
     begin(outer.base, outer.told_limit, outer.request);
     WATCHDOG.end(&outer.saved);
 }

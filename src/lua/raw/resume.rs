@@ -118,15 +118,19 @@ unsafe fn check(lua: *mut lua_State) -> *mut lua_State {
 }
 
 /// `true, results ...` or `false, error`, for arguments from index `first` on; the coroutine is at index 1.
+#[inline]
 unsafe fn protected(lua: *mut lua_State, first: c_int, slice: Slice) -> c_int {
-    // SAFETY: see the module's proof. The boolean takes the coroutine's place, which is the first of the results'.
+    // SAFETY: see the module's proof. The arguments are gone when the results come, so that these follow the value
+    // before the first argument (the coroutine itself, or the seconds), whose place the boolean takes.
     unsafe {
         let co = check(lua);
         let count = ffi::lua_gettop(lua) + 1 - first;
         let results = resume(lua, co, count, slice);
         ffi::lua_pushboolean(lua, c_int::from(results >= 0));
-        let results = if results < 0 { 1 } else { results };
-        ffi::lua_insert(lua, -results - 1);
+        ffi::lua_replace(lua, first - 1);
+        if results < 0 {
+            return 2;
+        }
         results + 1
     }
 }

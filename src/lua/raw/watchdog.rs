@@ -28,6 +28,8 @@ const PATIENCE: c_int = 1_000;
 const LAST_REPLY: usize = 8_192;
 const LONGEST_ID: usize = 1_000;
 
+/// Lua states that have set a limit.
+static LIMITS: AtomicUsize = AtomicUsize::new(0);
 /// Lua states that want ticks, and their period in nanoseconds.
 static USERS: AtomicUsize = AtomicUsize::new(0);
 static PERIOD: AtomicU64 = AtomicU64::new(0);
@@ -161,11 +163,13 @@ impl Claim {
         Ok(())
     }
 
-    /// No limit any more.
+    /// No limit any more, unless another Lua state of the thread wants one: there is one limit, the one set last.
     pub fn unlimited(&mut self) {
         if self.limit {
             self.limit = false;
-            CHAIN.limit.store(0, Relaxed);
+            if LIMITS.fetch_sub(1, SeqCst) == 1 {
+                CHAIN.limit.store(0, Relaxed);
+            }
         }
         self.release();
     }
@@ -269,7 +273,10 @@ pub unsafe extern "C-unwind" fn limit_function(lua: *mut lua_State) -> c_int {
         let grace = ffi::luaL_checknumber(lua, 2).clamp(0.0, 1e9) * 1e9;
         match (*claim).hold(period(limit)) {
             Ok(()) => {
-                (*claim).limit = true;
+                if !(*claim).limit {
+                    (*claim).limit = true;
+                    LIMITS.fetch_add(1, SeqCst);
+                }
                 WATCHDOG.set_grace(grace as u64); // OK because it is at most 1e18
                 CHAIN.limit.store(limit, Relaxed);
                 ffi::lua_pushboolean(lua, 1);
