@@ -4,11 +4,11 @@ LUA ?= lua5.4
 # rustup's own place, for shells that have not read its settings; what is on the PATH goes first.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build spec test lint packaging dist demo bench clean
+.PHONY: help setup build spec test lint packaging dist demo bench bench-codec bench-channel bench-load bench-replay clean
 
 help: ## list the targets
 	@echo "fkrpc: make TARGET [LUA=lua5.3]"
-	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 14
 
 setup: ## install what building and testing need (apt, as root), or say what is missing
 	@sh scripts/setup.sh test
@@ -38,8 +38,11 @@ demo: ## set up what is missing, build, and run demo/demo.lua
 	@sh scripts/setup.sh demo
 	@sh scripts/demo.sh $(LUA)
 
-bench: ## run the benchmarks in bench/
-	@if [ -x bench/run.sh ]; then bench/run.sh; else echo "bench: there is no executable bench/run.sh" >&2; exit 1; fi
+bench: ## every benchmark in bench/ with LUA; bench-codec, -channel, -load, -replay: one of them
+	@LUA=$(LUA) bench/run.sh
+
+bench-codec bench-channel bench-load bench-replay:
+	@LUA=$(LUA) bench/run.sh $(@:bench-%=%)
 
 clean: ## remove build/, dist/ and target/
 	rm -rf build dist target

@@ -34,8 +34,10 @@ build = {
   build_command = "$(LUA) scripts/build.lua --rock",
   install = {
     lib = { "build/rock/fkrpc.so" },
+    -- Stays in the rock's own folder; LuaRocks has no place of its own for a licence beside copied directories.
+    conf = { "LICENSE" },
   },
-  copy_directories = { "docs" },
+  copy_directories = { "docs", "types" },
 }
 
 -- A script, and not the type "busted": that one downloads busted even where it is installed.

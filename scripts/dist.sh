@@ -4,6 +4,7 @@
 #
 #   dist/lua54/fkrpc-dev-1.linux-x86_64.rock   a binary rock
 #   dist/lua54/fkrpc.so                        the plain library
+#   dist/LICENSE
 #   dist/SHA256SUMS                            for `sha256sum -c`
 #
 # It publishes nothing.
@@ -11,7 +12,6 @@ set -eu
 
 cd "$(dirname "$0")/.."
 . scripts/luas.sh
-root=$(pwd)
 out=${1:-dist}
 [ $# = 0 ] || shift
 wanted=$*
@@ -38,9 +38,9 @@ while read -r name lua version; do
     made="$made $name"
 done < "$work/luas"
 [ -n "$made" ] || { echo "dist: no Lua to build for (looked for: $LUAS)" >&2 && exit 1; }
+cp LICENSE "$out"
 cd "$out"
 # Names with a folder and without spaces: made above.
-sha256 ./*/fkrpc.so ./*/*.rock > "$work/SHA256SUMS"
+sha256 LICENSE ./*/fkrpc.so ./*/*.rock > "$work/SHA256SUMS"
 mv "$work/SHA256SUMS" SHA256SUMS
 cat SHA256SUMS
-cd "$root"

@@ -143,14 +143,18 @@ describe("handle", function()
     get_data = function() return { "hello", 5 } end,
     update = function(params) updates[#updates + 1] = params end,
     notify_hello = function() end,
-    again = function(params) return fkrpc.jsonrpc.handle(params.methods or {}, '{"jsonrpc":"2.0","id":1,"method":"x"}') end,
+    again = function(params)
+      return jsonrpc.handle(params.methods or {}, '{"jsonrpc":"2.0","id":1,"method":"x"}')
+    end,
   }
   before_each(function() updates = {} end)
 
   -- JSON-RPC 2.0 Specification, section 7: what is sent, and what comes back (nil: nothing).
   local examples = {
-    { '{"jsonrpc": "2.0", "method": "subtract", "params": [42, 23], "id": 1}', '{"jsonrpc": "2.0", "result": 19, "id": 1}' },
-    { '{"jsonrpc": "2.0", "method": "subtract", "params": [23, 42], "id": 2}', '{"jsonrpc": "2.0", "result": -19, "id": 2}' },
+    { '{"jsonrpc": "2.0", "method": "subtract", "params": [42, 23], "id": 1}',
+      '{"jsonrpc": "2.0", "result": 19, "id": 1}' },
+    { '{"jsonrpc": "2.0", "method": "subtract", "params": [23, 42], "id": 2}',
+      '{"jsonrpc": "2.0", "result": -19, "id": 2}' },
     { '{"jsonrpc": "2.0", "method": "subtract", "params": {"subtrahend": 23, "minuend": 42}, "id": 3}',
       '{"jsonrpc": "2.0", "result": 19, "id": 3}' },
     { '{"jsonrpc": "2.0", "method": "update", "params": [1,2,3,4,5]}', nil },

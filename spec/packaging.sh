@@ -26,13 +26,14 @@ loads() {
     said=$(cd "$work/empty" &&
         LUA_PATH="$1/share/lua/$3/?.lua" LUA_CPATH="$1/lib/lua/$3/?.so" LUA_INIT='' \
             "$2" -e 'print(require("fkrpc")._VERSION)') || fail "$4: the installed library does not load"
-    [ "$said" = "$version" ] || fail "$4: the installed library says '$said', Cargo.toml says '$version'"
+    [ "$said" = "fkrpc $version" ] || fail "$4: the installed library says '$said', Cargo.toml says '$version'"
 }
 
 # carries TREE VERSION NAME: what the rock brings beside the library.
 carries() {
     rock=$1/lib/luarocks/rocks-$2/fkrpc/dev-1
     [ -f "$rock/docs/install.md" ] || fail "$3: the rock has no docs/install.md"
+    cmp "$rock/conf/LICENSE" LICENSE || fail "$3: the rock has no licence"
     [ ! -d types ] || [ -d "$rock/types" ] || fail "$3: types/ is not among the rockspec's copy_directories"
     [ ! -f bin/fkrpc ] || [ -f "$1/bin/fkrpc" ] || fail "$3: bin/fkrpc is not among the rockspec's install.bin"
 }

@@ -5,6 +5,7 @@
 
 use crate::codec::{ErrorKind, Tape};
 use crate::peer::{Incoming, Peer};
+use crate::sys::clock;
 use crate::sys::error::describe;
 use crate::sys::stderr;
 use crate::wire::{Received, Wire};
@@ -98,7 +99,8 @@ impl Connection {
     /// `Err(())` when the connection is closed or breaks; the reason is in `broken`.
     #[allow(clippy::result_unit_err)]
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), ()> {
-        if !self.is_open() {
+        // Half closed by us, it is not broken: what the other end still has to say is read to its end.
+        if !self.is_open() || self.wire.is_output_closed() {
             return Err(());
         }
         self.wire.send(bytes).map_err(|error| {
@@ -118,7 +120,7 @@ impl Connection {
         out: &mut Vec<u8>,
     ) -> Result<Next, ErrorKind> {
         loop {
-            if !self.is_open() {
+            if matches!(self.wire, Wire::Closed) {
                 return Ok(Next::Event(Event::Closed));
             }
             if self.stopping && wait.awaited.is_none() {
@@ -135,7 +137,17 @@ impl Connection {
                 continue;
             }
             if self.ended {
-                return Ok(Next::Event(Event::Eof));
+                let closed = self.broken.is_some();
+                return Ok(Next::Event(if closed { Event::Closed } else { Event::Eof }));
+            }
+            if self.broken.is_some() {
+                // What the other end sent before it went away is served, even though it cannot be answered.
+                let left = self.wire.receive(&mut self.peer.inbox, Some(0));
+                self.ended = !matches!(left, Ok(Received::Bytes));
+                continue;
+            }
+            if self.is_late(wait) {
+                return Ok(Next::Event(Event::TimedOut));
             }
             match self.wire.receive(&mut self.peer.inbox, wait.deadline) {
                 Ok(Received::Bytes) => {}
@@ -145,6 +157,15 @@ impl Connection {
                 Err(error) if error.kind() == std::io::ErrorKind::OutOfMemory => return Err(ErrorKind::OutOfMemory),
                 Err(error) => self.broken = Some(format!("cannot read from the peer: {}", describe(&error))),
             }
+        }
+    }
+
+    /// Whether the awaited call's time is over. Without this a peer that keeps sending requests would keep a call with a
+    /// timeout waiting for ever: there would always be something to read.
+    fn is_late(&mut self, wait: Wait) -> bool {
+        match (wait.awaited, wait.deadline) {
+            (Some(id), Some(deadline)) => clock::monotonic_us() >= deadline && self.peer.is_late(id),
+            _ => false,
         }
     }
 
@@ -175,7 +196,7 @@ impl Connection {
             let sent = self.send(out);
             out.clear();
             if sent.is_err() {
-                return Ok(Some(Incoming::Handled)); // the loop sees that the connection is broken
+                return Ok(Some(Incoming::Handled)); // the loop sees that the connection is broken, when all is read
             }
         }
         Ok(Some(incoming))

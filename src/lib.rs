@@ -29,10 +29,12 @@ compile_error!(
     "choose one Lua: exactly one of the features lua51, lua52, lua53, lua54, lua55, luajit (a library serves one Lua ABI)"
 );
 
+pub mod channel;
 pub mod codec;
 pub mod connection;
 pub mod envelope;
 pub mod frame;
+pub mod fs;
 #[cfg(any(
     feature = "lua51",
     feature = "lua52",
@@ -44,6 +46,7 @@ pub mod frame;
 pub mod lua;
 pub mod message;
 pub mod peer;
+pub mod random;
 pub mod slots;
 pub mod sys;
 pub mod watchdog;

@@ -25,8 +25,39 @@ macro_rules! modules {
     };
 }
 
-const MODULES: &[Module] =
-    modules!["fkrpc", "json", "cbor", "jsonrpc", "options", "wire", "peer", "stdio", "pair", "process", "watchdog"];
+const MODULES: &[Module] = modules![
+    "fkrpc",
+    "json",
+    "cbor",
+    "cdata",
+    "jsonrpc",
+    "options",
+    "wire",
+    "peer",
+    "stdio",
+    "pair",
+    "process",
+    "clock",
+    "fs",
+    "random",
+    "watchdog",
+    "compat",
+    "compat/uncovered",
+    "compat/json",
+    "compat/json_plain",
+    "compat/cjson",
+    "compat/cjson_safe",
+    "compat/cbor",
+    "compat/cbor_plain",
+    "compat/stdio",
+    "compat/jsonrpc",
+    "compat/socket",
+    "compat/lfs",
+    "compat/posix",
+    "compat/posix_time",
+    "compat/posix_sys_time",
+    "compat/qrandomgen",
+];
 
 /// The file of this name.
 #[must_use]
@@ -47,4 +78,17 @@ pub const FEATURES: &str = if cfg!(feature = "luajit") {
     "lua54"
 } else {
     "lua55"
+};
+
+/// What `_VERSION` says in the Lua this library was built for. LuaJIT calls itself Lua 5.1, whose ABI it has.
+pub const LUA_VERSION: &CStr = if cfg!(any(feature = "lua51", feature = "luajit")) {
+    c"Lua 5.1"
+} else if cfg!(feature = "lua52") {
+    c"Lua 5.2"
+} else if cfg!(feature = "lua53") {
+    c"Lua 5.3"
+} else if cfg!(feature = "lua54") {
+    c"Lua 5.4"
+} else {
+    c"Lua 5.5"
 };

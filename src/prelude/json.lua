@@ -2,6 +2,8 @@
 local native = ...
 local type, error, tostring, pairs, setmetatable = type, error, tostring, pairs, setmetatable
 
+if native.features == "luajit" then native.module("cdata") end
+
 local KNOWN = { strings = true, big = true, depth = true, empty = true, max_size = true }
 local BIG = { error = 0, float = 1, string = 2, cdata = 4 }
 local UNLIMITED = -1

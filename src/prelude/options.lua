@@ -1,4 +1,5 @@
--- Options tables: every option is known and of the right kind, or an error names it.
+-- Options tables: every option is known and of the right kind, or an error names it, at `level` of the stack (3: the
+-- caller of the function that was given the options).
 local type, error, tostring, pairs, ipairs, concat, sort =
   type, error, tostring, pairs, ipairs, table.concat, table.sort
 
@@ -19,7 +20,7 @@ function options.check(where, given, known)
 end
 
 --- The value that the option's word stands for.
-function options.choice(where, given, name, words, default)
+function options.choice(where, given, name, words, default, level)
   local value = given[name]
   if value == nil then value = default end
   local meant = words[value]
@@ -28,18 +29,18 @@ function options.choice(where, given, name, words, default)
     for word in pairs(words) do known[#known + 1] = '"' .. tostring(word) .. '"' end
     sort(known)
     error("fkrpc." .. where .. ": option '" .. name .. "' must be one of " .. concat(known, ", ")
-      .. ", not " .. (type(value) == "string" and '"' .. value .. '"' or tostring(value)), 3)
+      .. ", not " .. (type(value) == "string" and '"' .. value .. '"' or tostring(value)), level or 3)
   end
   return meant
 end
 
 --- An integer option.
-function options.integer(where, given, name, default, least, most)
+function options.integer(where, given, name, default, least, most, level)
   local value = given[name]
   if value == nil then return default end
   if type(value) ~= "number" or value % 1 ~= 0 or value < least or value > most then
     error("fkrpc." .. where .. ": option '" .. name .. "' must be an integer from " .. least .. " to "
-      .. ("%.0f"):format(most), 3)
+      .. ("%.0f"):format(most), level or 3)
   end
   return value
 end

@@ -1,6 +1,6 @@
 -- fkrpc.stdio: serve the parent that started this process, over a channel nobody else can touch.
 local native = ...
-local type, tostring, select, rawget, rawset = type, tostring, select, rawget, rawset
+local type, tostring, select, rawget, rawset, pcall = type, tostring, select, rawget, rawset, pcall
 local unpack = table.unpack or unpack
 local concat = table.concat
 local globals, debug_library = _G, debug
@@ -26,8 +26,9 @@ local function print_through(self, send)
     local count = select("#", ...)
     local texts = {}
     for i = 1, count do texts[i] = tostring((select(i, ...))) end
-    local sent, err = send(self, "print", texts)
-    if not sent and err then log(concat(texts, "\t") .. "\n") end -- nobody hears it there: stderr it is
+    -- A raised error is a text that cannot be encoded; print itself never raises for its arguments' bytes.
+    local fine, sent = pcall(send, self, "print", texts)
+    if not (fine and sent) then log(concat(texts, "\t") .. "\n") end -- nobody hears it there: stderr it is
   end
 end
 

@@ -3,28 +3,32 @@ local native = ...
 local error = error
 local options = native.module("options")
 
+if native.features == "luajit" then native.module("cdata") end
+
 local wire = {}
 
 local KIND = { json = 0, cbor = 1, freekill = 2 }
-local BIG = { error = 0, float = 1, string = 2, wrap = 3, cdata = 4 }
+local JSON_BIG = { error = 0, float = 1, string = 2 }
+local CBOR_BIG = { error = 0, float = 1, string = 2, wrap = 3 }
+if native.features == "luajit" then JSON_BIG.cdata, CBOR_BIG.cdata = 4, 4 end
 local UNLIMITED = -1
 
 --- `kind, utf8, big, depth, empty_array, max_size [, text, shortest, integral, any_order]` and a name for people.
 function wire.arguments(where, given)
-  local codec = options.choice(where, given, "codec", { json = "json", cbor = "cbor" }, "json")
-  local depth = options.integer(where, given, "depth", 128, 8, 1000)
+  local codec = options.choice(where, given, "codec", { json = "json", cbor = "cbor" }, "json", 4)
+  local depth = options.integer(where, given, "depth", 128, 8, 1000, 4)
   if codec == "json" then
     if given.keys ~= nil then error("fkrpc." .. where .. ": option 'keys' is for codec = \"cbor\"", 3) end
-    local utf8 = options.choice(where, given, "strings", { utf8 = true, bytes = false }, "utf8")
-    local big = options.choice(where, given, "big", BIG, "error")
+    local utf8 = options.choice(where, given, "strings", { utf8 = true, bytes = false }, "utf8", 4)
+    local big = options.choice(where, given, "big", JSON_BIG, "error", 4)
     return { KIND.json, utf8, big, depth, false, UNLIMITED }, "json"
   end
-  local freekill = options.choice(where, given, "keys", { string = false, freekill = true }, "string")
-  local text = options.choice(where, given, "strings", { bytes = false, text = true }, "bytes")
+  local freekill = options.choice(where, given, "keys", { string = false, freekill = true }, "string", 4)
+  local text = options.choice(where, given, "strings", { bytes = false, text = true }, "bytes", 4)
   if freekill and text then
     error("fkrpc." .. where .. ": keys = \"freekill\" knows byte strings only (option 'strings')", 3)
   end
-  local big = options.choice(where, given, "big", BIG, freekill and "wrap" or "error")
+  local big = options.choice(where, given, "big", CBOR_BIG, freekill and "wrap" or "error", 4)
   local kind = freekill and KIND.freekill or KIND.cbor
   return { kind, false, big, depth, false, UNLIMITED, text, true, freekill, true }, freekill and "freekill" or "cbor"
 end

@@ -4,20 +4,12 @@
 
 use super::*;
 
-impl Tape {
-    /// The resolved strings.
-    #[inline]
+impl Node {
+    /// The value whose head begins with `word`, and how many words the head has; `second` gives the next one, and is
+    /// asked only where the kind has two.
+    #[inline(always)]
     #[must_use]
-    pub fn scratch(&self) -> &[u8] {
-        &self.scratch
-    }
-
-    /// The value at index `at`, and the index of the word after its head: the first child of a container or the
-    /// tagged item, otherwise the next value.
-    #[inline]
-    #[must_use]
-    pub fn node(&self, at: usize) -> (Node, usize) {
-        let word = self.words[at];
+    pub fn read(word: u64, second: impl FnOnce() -> u64) -> (Self, usize) {
         let payload = word & PAYLOAD;
         let node = match word >> KIND_SHIFT {
             NULL => Node::Null,
@@ -33,13 +25,13 @@ impl Tape {
                 len: (payload >> OFFSET_BITS) as usize,
             },
             SIMPLE => Node::Simple(payload as u8), // OK because simple() put a u8 there
-            kind => return (self.wide(kind, payload, self.words[at + 1]), at + 2),
+            kind => return (Self::wide(kind, payload, second()), 2),
         };
-        (node, at + 1)
+        (node, 1)
     }
 
-    #[inline]
-    fn wide(&self, kind: u64, payload: u64, second: u64) -> Node {
+    #[inline(always)]
+    fn wide(kind: u64, payload: u64, second: u64) -> Self {
         match kind {
             INT => Node::Int(second as i64), // OK because int() pushed these bits
             UINT => Node::Uint(second),
@@ -62,6 +54,31 @@ impl Tape {
             },
             _ => Node::Tag(second),
         }
+    }
+}
+
+impl Tape {
+    /// The resolved strings.
+    #[inline]
+    #[must_use]
+    pub fn scratch(&self) -> &[u8] {
+        &self.scratch
+    }
+
+    /// The words, for a reader that walks them with [`Node::read`].
+    #[inline]
+    #[must_use]
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// The value at index `at`, and the index of the word after its head: the first child of a container or the
+    /// tagged item, otherwise the next value.
+    #[inline]
+    #[must_use]
+    pub fn node(&self, at: usize) -> (Node, usize) {
+        let (node, words) = Node::read(self.words[at], || self.words[at + 1]);
+        (node, at + words)
     }
 
     /// Index of the value after the one at `at`, its children skipped.

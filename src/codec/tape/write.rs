@@ -84,7 +84,7 @@ impl Tape {
     #[inline(always)]
     pub fn int(&mut self, value: i64) -> Result<(), CodecError> {
         if (SMALL_MIN..=SMALL_MAX).contains(&value) {
-            self.push(SMALL << KIND_SHIFT | (value as u64 & PAYLOAD)) // OK because the payload is read sign-extended
+            self.push((SMALL << KIND_SHIFT) | (value as u64 & PAYLOAD)) // OK because the payload is read sign-extended
         } else {
             self.push2(INT << KIND_SHIFT, value as u64) // OK because int() reads the same bits back
         }
@@ -96,7 +96,7 @@ impl Tape {
     /// `OutOfMemory`.
     #[inline(always)]
     pub fn small(&mut self, value: i32) -> Result<(), CodecError> {
-        self.push(SMALL << KIND_SHIFT | (i64::from(value) as u64 & PAYLOAD)) // OK because int() does the same
+        self.push((SMALL << KIND_SHIFT) | (i64::from(value) as u64 & PAYLOAD)) // OK because int() does the same
     }
 
     /// Append an integer above `i64::MAX`.
@@ -139,10 +139,10 @@ impl Tape {
     fn string(&mut self, kind: u64, offset: usize, len: usize) -> Result<(), CodecError> {
         let (offset, len) = (offset as u64, len as u64); // OK because usize is at most 64 bits
         if len < SHORT_LEN && offset <= OFFSET_MASK {
-            self.push(kind << KIND_SHIFT | len << OFFSET_BITS | offset)
+            self.push((kind << KIND_SHIFT) | (len << OFFSET_BITS) | offset)
         } else {
             // OK because the long kind is the short one plus one, and no slice is longer than 2^60
-            self.push2((kind + 1) << KIND_SHIFT | len, offset)
+            self.push2(((kind + 1) << KIND_SHIFT) | len, offset)
         }
     }
 
@@ -159,7 +159,7 @@ impl Tape {
     /// # Errors
     /// `OutOfMemory`.
     pub fn simple(&mut self, value: u8) -> Result<(), CodecError> {
-        self.push(SIMPLE << KIND_SHIFT | u64::from(value))
+        self.push((SIMPLE << KIND_SHIFT) | u64::from(value))
     }
 
     /// Open an array; its items follow, then [`Tape::close`].

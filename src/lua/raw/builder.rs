@@ -5,6 +5,10 @@
 //! destructor: only raw pointers, integers and `Copy` nodes. The tape and the source belong to a job of the state (or
 //! the source is a Lua string on the entry's stack), so they outlive the call whatever nested calls (finalizers, tag
 //! handlers) do. A raised error leaves partial tables on the Lua stack, which Lua drops.
+//!
+//! Words are read without a bounds check: the tape was completed by a scanner, so that every head is whole, a
+//! container's `count` values (or pairs) follow it, and `end` is the index after them. Reading starts at the index of
+//! a value and only goes where heads say.
 
 use super::keys;
 use super::state::{anchor, push_bytes, raise, Job, State, ANCHORS};
@@ -13,18 +17,27 @@ use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
 /// What the builder needs to know; copied freely, owns nothing.
+///
+/// A `PLAIN` one makes what Lua programs make of JSON and CBOR by themselves: arrays without metatable, null as a
+/// value of the caller's choice, and what handlers see and when as older decoders have it.
 #[derive(Clone, Copy)]
-pub struct Builder {
+pub struct Builder<const PLAIN: bool = false> {
     lua: *mut lua_State,
     state: *mut State,
-    job: *const Job,
+    words: *const u64,
     source: *const u8,
     len: usize,
+    scratch: *const u8,
+    scratch_len: usize,
     keys: c_int,
     /// Stack index of the table of tag handlers, or 0.
     handlers: c_int,
     /// Stack index of the table of simple values (`[number] = value`), or 0.
     simples: c_int,
+    /// `PLAIN`: stack index of what null becomes.
+    null: c_int,
+    /// `PLAIN`: stack index of a table of tag handlers that are asked first, or 0.
+    first: c_int,
 }
 
 impl Builder {
@@ -33,18 +46,42 @@ impl Builder {
     /// # Safety
     /// In a raw function; `source` and `job` outlive the builder's use. May raise.
     #[inline]
-    pub unsafe fn new(lua: *mut lua_State, state: *mut State, job: *const Job, source: &[u8]) -> Self {
-        // SAFETY: by contract.
-        let keys = unsafe { keys::push_table(lua) };
+    pub unsafe fn new(lua: *mut lua_State, job: *const Job, source: &[u8]) -> Self {
+        // SAFETY: by contract; nothing is appended to the tape any more, so its vectors stay where they are.
+        let (keys, tape, state) = unsafe { (keys::push_table(lua), &(*job).tape, (*job).owner) };
         Self {
             lua,
             state,
-            job,
+            words: tape.words().as_ptr(),
             source: source.as_ptr(),
             len: source.len(),
+            scratch: tape.scratch().as_ptr(),
+            scratch_len: tape.scratch().len(),
             keys,
             handlers: 0,
             simples: 0,
+            null: 0,
+            first: 0,
+        }
+    }
+
+    /// The same builder, plain: null becomes the value at stack index `null`, and `first` (0: none) is a table of
+    /// handlers that go before the others.
+    #[inline]
+    pub fn plain(self, null: c_int, first: c_int) -> Builder<true> {
+        Builder {
+            lua: self.lua,
+            state: self.state,
+            words: self.words,
+            source: self.source,
+            len: self.len,
+            scratch: self.scratch,
+            scratch_len: self.scratch_len,
+            keys: self.keys,
+            handlers: self.handlers,
+            simples: self.simples,
+            null,
+            first,
         }
     }
 
@@ -55,54 +92,66 @@ impl Builder {
         self.simples = simples;
         self
     }
+}
 
+impl<const PLAIN: bool> Builder<PLAIN> {
     /// The value at `at`; its head's successor.
-    #[inline]
+    #[inline(always)]
     unsafe fn node(&self, at: usize) -> (Node, usize) {
-        // SAFETY: the job outlives the builder; the reference ends with this call.
-        unsafe { (*self.job).tape.node(at) }
+        // SAFETY: `at` is the index of a value on a complete tape (see the module's proof), so its head is there.
+        let (node, words) = unsafe { Node::read(*self.words.add(at), || *self.words.add(at + 1)) };
+        (node, at + words)
     }
 
-    /// The bytes of a string node.
-    #[inline]
-    unsafe fn bytes<'a>(&self, node: Node) -> &'a [u8] {
+    /// The bytes of a string at `offset` of the source or the scratch buffer, and how many can be read there: at least
+    /// its own.
+    #[inline(always)]
+    unsafe fn bytes<'a>(&self, scratch: bool, offset: usize, len: usize) -> (&'a [u8], usize) {
+        let (base, end) = if scratch {
+            (self.scratch, self.scratch_len)
+        } else {
+            (self.source, self.len)
+        };
+        debug_assert!(offset + len <= end);
         // SAFETY: a string node's place was within the source (or scratch) when it was scanned, neither has changed
         // since: nested calls work on jobs of their own.
-        unsafe {
-            let (base, offset, len): (*const u8, usize, usize) = match node {
-                Node::Str { offset, len } => (self.source, offset, len),
-                Node::Scratch { offset, len } => ((*self.job).tape.scratch().as_ptr(), offset, len),
-                _ => return &[],
-            };
-            debug_assert!(base != self.source || offset + len <= self.len);
-            std::slice::from_raw_parts(base.add(offset), len)
-        }
+        unsafe { (std::slice::from_raw_parts(base.add(offset), len), end - offset) }
     }
 
     /// Push the value at `at` and return the index of the next one.
     ///
     /// # Safety
     /// May raise; the caller's frames own nothing.
+    #[inline]
     pub unsafe fn push(&self, at: usize) -> usize {
-        // SAFETY: the contract is this function's own; stack room is checked before each container's children.
+        // SAFETY: by contract.
+        unsafe { self.value(at, 0) }
+    }
+
+    /// [`Builder::push`] where `room` stack slots are known to be free.
+    unsafe fn value(&self, at: usize, room: c_int) -> usize {
+        // SAFETY: the contract is `push`'s; stack room is checked before each container's children.
         unsafe {
             let lua = self.lua;
             let (node, next) = self.node(at);
             match node {
-                Node::Str { .. } | Node::Scratch { .. } => push_bytes(lua, self.bytes(node)),
+                Node::Str { offset, len } => push_bytes(lua, self.bytes(false, offset, len).0),
+                Node::Scratch { offset, len } => push_bytes(lua, self.bytes(true, offset, len).0),
                 Node::Int(n) => self.push_int(n),
                 Node::Float(f) => ffi::lua_pushnumber(lua, f),
                 Node::Bool(b) => ffi::lua_pushboolean(lua, c_int::from(b)),
+                Node::Null if PLAIN => ffi::lua_pushvalue(lua, self.null),
                 Node::Null => ffi::lua_pushlightuserdata(lua, std::ptr::null_mut()),
                 Node::Array { count, end } => {
-                    self.push_array(count, next);
+                    self.push_array(count, next, room);
                     return end;
                 }
                 Node::Object { count, end } => {
-                    self.push_object(count, next);
+                    self.push_object(count, next, room);
                     return end;
                 }
                 Node::Uint(n) => self.push_cdata(n, true),
+                Node::Tag(tag) if PLAIN => return self.push_plain_tagged(tag, next),
                 Node::Tag(tag) => return self.push_tagged(tag, next),
                 Node::Simple(value) => self.push_simple(value),
             }
@@ -155,37 +204,59 @@ impl Builder {
         }
     }
 
-    unsafe fn push_array(&self, count: usize, mut at: usize) {
+    /// Make sure that a container has room, given how much is known to be; what its children have.
+    #[inline]
+    unsafe fn descend(&self, room: c_int) -> c_int {
+        // The container itself, a key, a copy of the key or a value, a metatable.
+        const LEVEL: c_int = 6;
+        const ROOM: c_int = 40;
+        if room >= LEVEL {
+            return room - 2;
+        }
+        // SAFETY: as `push`.
+        unsafe { self.room(ROOM) };
+        ROOM - 2
+    }
+
+    unsafe fn push_array(&self, count: usize, mut at: usize, room: c_int) {
         let lua = self.lua;
         // SAFETY: as `push`.
         unsafe {
-            self.room(6);
+            let room = self.descend(room);
             ffi::lua_createtable(lua, clamp(count), 0);
             for i in 1..=count {
-                at = self.push(at);
+                at = self.value(at, room);
                 ffi::lua_rawseti(lua, -2, i as _); // OK because a tape has fewer words than i64::MAX
             }
-            ffi::lua_rawgeti(lua, ANCHORS, anchor::ARRAY);
-            ffi::lua_setmetatable(lua, -2);
+            if !PLAIN {
+                ffi::lua_rawgeti(lua, ANCHORS, anchor::ARRAY);
+                ffi::lua_setmetatable(lua, -2);
+            }
         }
     }
 
-    unsafe fn push_object(&self, count: usize, mut at: usize) {
+    unsafe fn push_object(&self, count: usize, mut at: usize, room: c_int) {
         let lua = self.lua;
         // SAFETY: as `push`; keys are never nil, and scanners refuse NaN.
         unsafe {
-            self.room(6);
+            let room = self.descend(room);
             ffi::lua_createtable(lua, 0, clamp(count));
             for _ in 0..count {
                 let (key, next) = self.node(at);
-                if let Node::Str { .. } | Node::Scratch { .. } = key {
-                    keys::push(lua, self.state, self.keys, self.bytes(key));
-                    at = next;
-                } else {
-                    at = self.push(at);
-                    self.check_key();
-                }
-                at = self.push(at);
+                let (scratch, offset, len) = match key {
+                    Node::Str { offset, len } => (false, offset, len),
+                    Node::Scratch { offset, len } => (true, offset, len),
+                    _ => {
+                        at = self.value(at, room);
+                        self.check_key();
+                        at = self.value(at, room);
+                        ffi::lua_rawset(lua, -3);
+                        continue;
+                    }
+                };
+                let (key, readable) = self.bytes(scratch, offset, len);
+                keys::push(lua, self.state, self.keys, key, readable);
+                at = self.value(next, room);
                 ffi::lua_rawset(lua, -3);
             }
         }
@@ -233,6 +304,38 @@ impl Builder {
         }
     }
 
+    /// The value first, then its handler: `first[tag] or handlers[tag]`, which gets the value alone.
+    #[cold]
+    unsafe fn push_plain_tagged(&self, tag: u64, at: usize) -> usize {
+        let lua = self.lua;
+        // SAFETY: as `push`. Handlers and metamethods run Lua code, see `push_tagged`.
+        unsafe {
+            self.room(8);
+            let next = self.push(at);
+            for handlers in [self.first, self.handlers] {
+                if handlers == 0 {
+                    continue;
+                }
+                self.push_tag_number(tag);
+                ffi::lua_gettable(lua, handlers);
+                if ffi::lua_toboolean(lua, -1) != 0 {
+                    ffi::lua_insert(lua, -2);
+                    ffi::lua_call(lua, 1, 1);
+                    return next;
+                }
+                ffi::lua_settop(lua, -2);
+            }
+            ffi::lua_createtable(lua, 0, 2);
+            ffi::lua_insert(lua, -2);
+            ffi::lua_setfield(lua, -2, c"value".as_ptr());
+            self.push_tag_number(tag);
+            ffi::lua_setfield(lua, -2, c"tag".as_ptr());
+            ffi::lua_rawgeti(lua, ANCHORS, anchor::TAGGED);
+            ffi::lua_setmetatable(lua, -2);
+            next
+        }
+    }
+
     /// Tags above `i64::MAX` (none is registered) become the nearest float.
     unsafe fn push_tag_number(&self, tag: u64) {
         // SAFETY: as `push`.
@@ -251,6 +354,11 @@ impl Builder {
         // SAFETY: as `push`.
         unsafe {
             self.room(4);
+            if PLAIN && self.simples != 0 {
+                ffi::lua_pushinteger(lua, i64::from(value));
+                ffi::lua_gettable(lua, self.simples);
+                return;
+            }
             if self.simples != 0 {
                 ffi::lua_rawgeti(lua, self.simples, i64::from(value));
                 if ffi::lua_type(lua, -1) != ffi::LUA_TNIL {

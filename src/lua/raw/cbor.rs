@@ -5,7 +5,7 @@
 
 use super::builder::Builder;
 use super::encode;
-use super::state::{enter, guarded, leave, raise, state, string, Panic, OPTIONS};
+use super::state::{enter, guarded, leave, raise, string, Panic, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::cbor::{self, ScanOptions};
 use crate::codec::{CodecError, ErrorKind};
@@ -42,6 +42,7 @@ pub struct Cbor {
 impl Format for Cbor {
     const ANY_KEY: bool = true;
     const HOOK: bool = true;
+    const OPTIONS: bool = false;
 
     fn null(self, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
         cbor::writer::write_null(out)
@@ -145,7 +146,7 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
                         0
                     }
                 };
-                let builder = Builder::new(lua, state(lua), job, bytes).with(table(HANDLERS), table(SIMPLES));
+                let builder = Builder::new(lua, job, bytes).with(table(HANDLERS), table(SIMPLES));
                 builder.push(0);
                 leave(lua, job);
                 ffi::lua_pushinteger(lua, next as i64 + 1); // OK because a string is shorter than i64::MAX

@@ -17,6 +17,7 @@ use crate::sys::stdio;
 use crate::wire::Wire;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A connection and how values are encoded on it.
 pub struct Conn {
@@ -26,6 +27,18 @@ pub struct Conn {
     pub format: WireFormat,
     /// How tables are written.
     pub policy: Policy,
+    /// The request that is being handed to Lua.
+    pub handing: Handing,
+}
+
+/// A request on its way from the core to a handler. Pushing it may raise (where finalizers' errors come out anywhere,
+/// before Lua 5.4); then the next to receive answers it, or its caller would wait for ever.
+#[derive(Clone, Copy, Default)]
+pub struct Handing {
+    /// Its slot; 0: none.
+    pub slot: usize,
+    /// Where the frame lies that hands it over, by which a dead one is known (see [`super::state`]).
+    pub frame: usize,
 }
 
 /// The value format of a wire.
@@ -57,7 +70,7 @@ unsafe fn speech(lua: *mut lua_State, first: c_int) -> Speech {
             return Speech {
                 encoding: Encoding::Json { utf8 },
                 scan: Scan::Json(options.scan),
-                format: WireFormat::Json(json::Json { utf8 }),
+                format: WireFormat::Json(json::Json { utf8, whole: false }),
                 policy: options.policy,
             };
         }
@@ -116,6 +129,7 @@ fn make(speech: Speech, wire: Wire) -> Conn {
         core: Connection::new(Peer::new(speech.encoding, speech.scan), wire),
         format: speech.format,
         policy: speech.policy,
+        handing: Handing::default(),
     }
 }
 
@@ -148,6 +162,9 @@ unsafe fn system_failure(lua: *mut lua_State, job: *mut Job, errno: i32) -> c_in
     }
 }
 
+/// Descriptors 0 and 1 have been moved, for good: [`stdio::take`] cannot know, and would take /dev/null for the wire.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
 /// `stdio(kind, options...) -> connection | nil, message, errno`: take fds 0 and 1 for the protocol.
 ///
 /// # Safety
@@ -165,7 +182,12 @@ pub unsafe extern "C-unwind" fn stdio(lua: *mut lua_State) -> c_int {
                 (*job).message = message;
                 errno
             };
-            let taken = stdio::take().map_err(|error| fail(job, error.message, error.errno))?;
+            if TAKEN.swap(true, Ordering::Relaxed) {
+                let text = "cannot serve over stdio: stdin and stdout of this process have already become a peer's";
+                return Err(fail(job, text.into(), libc::EBUSY));
+            }
+            let taken = stdio::take().inspect_err(|_| TAKEN.store(false, Ordering::Relaxed));
+            let taken = taken.map_err(|error| fail(job, error.message, error.errno))?;
             let wire = Wire::descriptors(taken.input, taken.output)
                 .map_err(|error| fail(job, error.to_string(), error.raw_os_error().unwrap_or(0)))?;
             let mut conn = make(speech, wire);

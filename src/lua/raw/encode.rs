@@ -4,7 +4,7 @@
 //! As for [`super::json`]: the buffers are the job's, nothing is owned across a call that may raise.
 
 use super::path;
-use super::state::{enter, guarded, leave, push_bytes, raise, state, Job, Panic};
+use super::state::{enter, guarded, leave, push_bytes, raise, Job, Panic};
 use super::walk::{Fail, Format, Policy, Walk};
 use crate::codec::{Big, Integers};
 use mlua::ffi::{self, lua_State};
@@ -24,10 +24,10 @@ pub const INTEGERS: Integers = if cfg!(any(feature = "lua51", feature = "lua52",
 #[inline]
 pub unsafe fn value<F: Format>(lua: *mut lua_State, format: F, policy: Policy) -> c_int {
     let marker = 0u8;
-    // SAFETY: by contract; `prepare` may raise and comes before anything else.
+    // SAFETY: by contract; `prepare` may raise, and nothing is owned before it.
     unsafe {
-        let identities = (*state(lua)).identities;
         let job = enter(lua, &marker);
+        let identities = (*(*job).owner).identities;
         let mut walk = Walk::prepare(lua, job, identities, format, policy);
         match guarded(|| walk.run(1)) {
             Ok(Ok(())) => {

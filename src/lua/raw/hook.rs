@@ -1,4 +1,5 @@
-//! Protected calls out of a walk: the encoding hook (`__tocbor`), raw fields, LuaJIT's 64-bit cdata.
+//! Protected calls out of a walk: the encoding hook (`__tocbor`), the next pair of a table that a hook may have changed,
+//! raw fields, LuaJIT's 64-bit cdata.
 //!
 //! # Proof
 //! Whatever may raise (field access through metamethods, the hook itself) runs inside a function called by
@@ -39,11 +40,38 @@ pub unsafe extern "C-unwind" fn tocbor(lua: *mut lua_State) -> c_int {
 /// # Safety
 /// In a walk; `at` is the value's index.
 pub unsafe fn call(lua: *mut lua_State, at: c_int, out: *mut Vec<u8>) -> Result<bool, Fail> {
-    // SAFETY: `lua_pcall` catches; the walk made room; `out` is the job's, which nested calls do not touch.
+    // SAFETY: nothing here raises.
     unsafe {
         ffi::lua_rawgeti(lua, ANCHORS, anchor::TOCBOR);
         ffi::lua_pushvalue(lua, at);
-        if ffi::lua_pcall(lua, 1, 1, 0) != ffi::LUA_OK {
+        append(lua, 1, out)
+    }
+}
+
+/// Upvalue 4 of an encoder that takes options: its hook function, `hook(value, options) -> string | nil`.
+pub const FINDER: c_int = ffi::lua_upvalueindex(4);
+/// Where such an encoder has its options: its second argument.
+pub const GIVEN: c_int = 2;
+
+/// As [`call`], through the encoder's own hook function and with the encoder's options.
+///
+/// # Safety
+/// In a walk of a function with [`FINDER`] and [`GIVEN`]; `at` is the value's index.
+pub unsafe fn call_with(lua: *mut lua_State, at: c_int, out: *mut Vec<u8>) -> Result<bool, Fail> {
+    // SAFETY: nothing here raises.
+    unsafe {
+        ffi::lua_pushvalue(lua, FINDER);
+        ffi::lua_pushvalue(lua, at);
+        ffi::lua_pushvalue(lua, GIVEN);
+        append(lua, 2, out)
+    }
+}
+
+/// Call the function below `arguments` values and append the string it returns; `false` if it returns nil.
+unsafe fn append(lua: *mut lua_State, arguments: c_int, out: *mut Vec<u8>) -> Result<bool, Fail> {
+    // SAFETY: `lua_pcall` catches; the walk made room; `out` is the job's, which nested calls do not touch.
+    unsafe {
+        if ffi::lua_pcall(lua, arguments, 1, 0) != ffi::LUA_OK {
             return Err(Fail::Hook);
         }
         if ffi::lua_type(lua, -1) != ffi::LUA_TSTRING {
@@ -54,6 +82,62 @@ pub unsafe fn call(lua: *mut lua_State, at: c_int, out: *mut Vec<u8>) -> Result<
         out.try_reserve(bytes.len()).map_err(|_| ErrorKind::OutOfMemory)?;
         out.extend_from_slice(bytes);
         Ok(true)
+    }
+}
+
+/// Called by `lua_pcall` with a table and a key: the next key and value, or nothing.
+///
+/// # Safety
+/// Called by Lua.
+pub unsafe extern "C-unwind" fn next_pair(lua: *mut lua_State) -> c_int {
+    // SAFETY: raises where the key is not in the table; owns nothing.
+    unsafe {
+        ffi::lua_settop(lua, 2);
+        if ffi::lua_next(lua, 1) == 0 {
+            return 0;
+        }
+        2
+    }
+}
+
+/// `lua_next` on the table at index `table` that reports instead of raising: the key on top of the stack may have gone.
+/// On `Fail::Hook` the error is on the stack.
+///
+/// # Safety
+/// In a walk.
+pub unsafe fn next(lua: *mut lua_State, table: c_int) -> Result<bool, Fail> {
+    // SAFETY: `lua_pcall` catches; the walk made room.
+    unsafe {
+        ffi::lua_rawgeti(lua, ANCHORS, anchor::NEXT_PAIR);
+        ffi::lua_insert(lua, -2);
+        ffi::lua_pushvalue(lua, table);
+        ffi::lua_insert(lua, -2);
+        if ffi::lua_pcall(lua, 2, 2, 0) != ffi::LUA_OK {
+            return Err(Fail::Hook);
+        }
+        if ffi::lua_type(lua, -2) == ffi::LUA_TNIL {
+            ffi::lua_settop(lua, -3);
+            return Ok(false);
+        }
+        Ok(true)
+    }
+}
+
+/// The number at `index` as an integer, if it is one: `lua_tointegerx` of 5.1 and LuaJIT would cut it off.
+///
+/// # Safety
+/// In a raw function; the value is a number.
+pub unsafe fn exact_integer(lua: *mut lua_State, index: c_int) -> Option<i64> {
+    // SAFETY: a plain conversion of a number.
+    unsafe {
+        if cfg!(any(feature = "lua51", feature = "lua52", feature = "luajit")) {
+            let n = ffi::lua_tonumber(lua, index);
+            // OK because |n| <= 2^53
+            return (n.fract() == 0.0 && n.abs() <= 9_007_199_254_740_992.0).then_some(n as i64);
+        }
+        let mut exact = 0;
+        let n = ffi::lua_tointegerx(lua, index, &mut exact);
+        (exact != 0).then_some(n)
     }
 }
 
@@ -77,14 +161,13 @@ pub unsafe fn integer(lua: *mut lua_State, table: c_int, name: i64) -> Option<i6
     // SAFETY: as `push_field`; only numbers are converted.
     unsafe {
         push_field(lua, table, name);
-        let mut exact = 0;
         let n = if ffi::lua_type(lua, -1) == ffi::LUA_TNUMBER {
-            ffi::lua_tointegerx(lua, -1, &mut exact)
+            exact_integer(lua, -1)
         } else {
-            0
+            None
         };
         ffi::lua_settop(lua, -2);
-        (exact != 0).then_some(n)
+        n
     }
 }
 

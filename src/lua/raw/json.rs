@@ -7,7 +7,8 @@
 
 use super::builder::Builder;
 use super::encode;
-use super::state::{enter, guarded, leave, raise, state, string, Panic, OPTIONS};
+use super::short;
+use super::state::{enter, guarded, leave, raise, string, Panic, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::json::{self, ScanOptions};
 use crate::codec::{CodecError, ErrorKind};
@@ -30,7 +31,12 @@ pub struct Options {
 pub struct Json {
     /// Strings must be UTF-8.
     pub utf8: bool,
+    /// Floats with an integral value are written without fraction or exponent, as C's `%.14g` does.
+    pub whole: bool,
 }
+
+/// Above this not every integer is a double.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Append one byte.
 #[inline]
@@ -53,6 +59,7 @@ fn bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
 impl Format for Json {
     const ANY_KEY: bool = false;
     const HOOK: bool = false;
+    const OPTIONS: bool = false;
 
     fn null(self, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
         bytes(out, b"null")
@@ -69,10 +76,16 @@ impl Format for Json {
     }
     #[inline]
     fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
+        if self.whole && value.fract() == 0.0 && value.abs() <= EXACT && value.to_bits() != (-0.0f64).to_bits() {
+            return json::writer::write_int(out, value as i64); // OK because |value| <= 2^53
+        }
         json::writer::write_float(out, value)
     }
-    #[inline]
+    #[inline(always)]
     fn string(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
+        if short::append::<false>(out, bytes) {
+            return Ok(());
+        }
         json::writer::write_str(out, bytes, self.utf8)
     }
     #[inline]
@@ -94,8 +107,11 @@ impl Format for Json {
     fn open_map(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
         byte(out, b'{').map(|()| 0)
     }
-    #[inline]
+    #[inline(always)]
     fn key(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
+        if short::append::<true>(out, bytes) {
+            return Ok(());
+        }
         json::writer::write_str(out, bytes, self.utf8)?;
         byte(out, b':')
     }
@@ -123,6 +139,7 @@ pub unsafe extern "C-unwind" fn encode(lua: *mut lua_State) -> c_int {
         let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
         let format = Json {
             utf8: options.scan.utf8,
+            whole: false,
         };
         encode::value(lua, format, options.policy)
     }
@@ -152,7 +169,7 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
         });
         match scanned {
             Ok(Ok(next)) => {
-                let builder = Builder::new(lua, state(lua), job, text);
+                let builder = Builder::new(lua, job, text);
                 builder.push(0);
                 leave(lua, job);
                 if start.is_none() {

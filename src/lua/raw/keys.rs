@@ -39,48 +39,83 @@ impl KeyCache {
     }
 }
 
-/// The first 16 bytes of `key`, zero-padded.
-#[inline]
-fn words(key: &[u8]) -> [u64; 2] {
-    let mut bytes = [0u8; LONGEST];
-    bytes[..key.len()].copy_from_slice(key); // OK because the caller checked the length
-    let (low, high) = bytes.split_at(8);
+/// What is kept of 16 bytes for a key of each length.
+const MASKS: [[u64; 2]; LONGEST + 1] = {
+    let mut masks = [[0; 2]; LONGEST + 1];
+    let mut len = 1;
+    while len <= LONGEST {
+        masks[len] = masks[len - 1];
+        masks[len][(len - 1) / 8] |= 0xff << (8 * ((len - 1) % 8));
+        len += 1;
+    }
+    masks
+};
+
+/// The bytes of `key`, zero-padded.
+///
+/// # Safety
+/// `readable` bytes from the key's first on are readable.
+#[inline(always)]
+unsafe fn words(key: &[u8], readable: usize) -> [u64; 2] {
+    let mask = MASKS[key.len()]; // OK because the caller checked the length
+    let mut bytes = [[0u8; 8]; 2];
+    if readable >= LONGEST {
+        // SAFETY: by contract.
+        bytes = unsafe { key.as_ptr().cast::<[[u8; 8]; 2]>().read_unaligned() };
+    } else {
+        bytes.as_flattened_mut()[..key.len()].copy_from_slice(key); // OK as above
+    }
     [
-        u64::from_le_bytes(low.try_into().unwrap_or_default()),
-        u64::from_le_bytes(high.try_into().unwrap_or_default()),
+        u64::from_le_bytes(bytes[0]) & mask[0],
+        u64::from_le_bytes(bytes[1]) & mask[1],
     ]
 }
 
 /// Push `key` as a Lua string; `table` is the stack index of the key table.
 ///
 /// # Safety
-/// Runs in a raw function with room for two more stack slots; may raise (nothing here has a destructor).
-#[inline]
-pub unsafe fn push(lua: *mut lua_State, state: *mut State, table: c_int, key: &[u8]) {
+/// Runs in a raw function with room for two more stack slots; may raise (nothing here has a destructor). `readable`
+/// bytes from the key's first on must be readable: its own length at least.
+#[inline(always)]
+pub unsafe fn push(lua: *mut lua_State, state: *mut State, table: c_int, key: &[u8], readable: usize) {
     if key.len() > LONGEST {
         // SAFETY: by contract.
         unsafe { push_bytes(lua, key) };
         return;
     }
-    let words = words(key);
+    // SAFETY: by contract.
+    let words = unsafe { words(key, readable) };
     let mixed = (words[0] ^ words[1].rotate_left(29) ^ key.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let at = (mixed >> 56) as usize; // OK because eight bits remain
-                                     // SAFETY: the state outlives the call, and the reference ends before Lua runs.
+    let at = (mixed >> 56) as usize; // OK because eight bits remain, and SLOTS is 256
+
+    // SAFETY: the state outlives the call, and the reference ends before Lua runs.
     let hit = unsafe {
-        let slot = &(*state).keys.slots[at]; // OK because SLOTS is 256
+        let slot = &(*state).keys.slots[at];
         slot.len == key.len() && slot.words == words
     };
-    // SAFETY: by contract; the slot is filled only after the string is in the key table, so that a raised error
-    // leaves the cache as it was.
+    // SAFETY: by contract.
     unsafe {
         if hit {
             ffi::lua_rawgeti(lua, table, at as i64 + 1);
         } else {
-            push_bytes(lua, key);
-            ffi::lua_pushvalue(lua, -1);
-            ffi::lua_rawseti(lua, table, at as i64 + 1);
-            (*state).keys.slots[at] = Slot { words, len: key.len() };
+            remember(lua, state, table, key, at, words);
         }
+    }
+}
+
+/// Push a key that is not in the cache, and put it there.
+///
+/// # Safety
+/// As [`push`].
+#[inline(never)]
+unsafe fn remember(lua: *mut lua_State, state: *mut State, table: c_int, key: &[u8], at: usize, words: [u64; 2]) {
+    // SAFETY: by contract; the slot is filled only after the string is in the key table, so that a raised error
+    // leaves the cache as it was.
+    unsafe {
+        push_bytes(lua, key);
+        ffi::lua_pushvalue(lua, -1);
+        ffi::lua_rawseti(lua, table, at as i64 + 1);
+        (*state).keys.slots[at] = Slot { words, len: key.len() };
     }
 }
 

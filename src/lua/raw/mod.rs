@@ -3,20 +3,29 @@
 //! Nothing here is called from Rust; everything is reached through [`open`]'s tables of functions.
 #![allow(unsafe_code)]
 
+pub mod argument;
 pub mod builder;
 pub mod cbor;
 pub mod chain;
+pub mod channel;
+pub mod clock;
+pub mod compat;
 pub mod connection;
 pub mod encode;
+pub mod file;
+pub mod fs;
 pub mod hook;
 pub mod json;
 pub mod keys;
 pub mod open;
 pub mod path;
 pub mod process;
+pub mod random;
+pub mod random_class;
 pub mod receive;
 pub mod resume;
 pub mod send;
+pub mod short;
 pub mod soft_hook;
 pub mod state;
 pub mod stop_hook;

@@ -8,7 +8,10 @@
 //! metatable whose `__gc` drops it.
 
 use super::state::{anchor, push_bytes, Identities, State};
-use super::{cbor, connection, hook, json, process, receive, resume, send, soft_hook, watchdog};
+use super::{
+    cbor, channel, clock, compat, connection, file, fs, hook, json, process, random_class, receive, resume, send,
+    soft_hook, watchdog,
+};
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, c_void, CStr};
@@ -22,6 +25,11 @@ const STATE_USERDATA: i64 = anchor::COUNT as i64 + 1; // OK because it is a smal
 const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"json_codec", json::codec),
     (c"cbor_codec", cbor::codec),
+    (c"compat_json", compat::json_codec),
+    (c"compat_cbor", compat::cbor_codec),
+    (c"channel", channel::open),
+    (c"file_lock", file::lock),
+    (c"hard_link", file::hard_link),
     (c"stdio", connection::stdio),
     (c"pair", connection::pair),
     (c"adopt", connection::adopt),
@@ -45,6 +53,11 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"process_wait", process::wait),
     (c"process_pid", process::pid),
     (c"process_signal", process::signal),
+    (c"clock_functions", clock::functions),
+    (c"fs_functions", fs::functions),
+    (c"fs_root", fs::root::open),
+    (c"random_class", random_class::random_class),
+    (c"qrandomgen_class", random_class::qrandomgen_class),
     (c"resume", resume::resume_handler),
     (c"resume_within", resume::resume_within),
     (c"coroutine_resume", resume::resume_function),
@@ -139,6 +152,8 @@ pub unsafe fn push_anchors(lua: *mut lua_State) {
         ffi::lua_rawseti(lua, anchors, anchor::MODULES);
         ffi::lua_pushcclosure(lua, hook::tocbor, 0);
         ffi::lua_rawseti(lua, anchors, anchor::TOCBOR);
+        ffi::lua_pushcclosure(lua, hook::next_pair, 0);
+        ffi::lua_rawseti(lua, anchors, anchor::NEXT_PAIR);
 
         let identity = |index: i64| {
             ffi::lua_rawgeti(lua, anchors, index);
@@ -282,9 +297,44 @@ unsafe fn push_module(lua: *mut lua_State, anchors: c_int, name: &[u8]) -> c_int
 unsafe fn open(lua: *mut lua_State, name: &[u8]) -> c_int {
     // SAFETY: by contract.
     unsafe {
+        check_version(lua);
         push_anchors(lua);
         let anchors = ffi::lua_gettop(lua);
         push_module(lua, anchors, name)
+    }
+}
+
+/// Refuse to run in another Lua than the library was built for: values have other layouts there.
+unsafe fn check_version(lua: *mut lua_State) {
+    // SAFETY: may raise; owns nothing. The strings are NUL-terminated.
+    unsafe {
+        ffi::lua_getglobal(lua, c"_VERSION".as_ptr());
+        if ffi::lua_type(lua, -1) == ffi::LUA_TSTRING
+            && super::state::string(lua, -1) != modules::LUA_VERSION.to_bytes()
+        {
+            ffi::luaL_error(
+                lua,
+                c"fkrpc: this library was built for %s, but this is %s: install the one for it".as_ptr(),
+                modules::LUA_VERSION.as_ptr(),
+                ffi::lua_tostring(lua, -1),
+            );
+        }
+        ffi::lua_settop(lua, -2);
+    }
+}
+
+/// Called by `require "fkrpc.compat"`: the submodule, called once without arguments, which installs all its shims.
+///
+/// # Safety
+/// With a valid state, as `require` does.
+#[no_mangle]
+pub unsafe extern "C-unwind" fn luaopen_fkrpc_compat(lua: *mut lua_State) -> c_int {
+    // SAFETY: by contract.
+    unsafe {
+        open(lua, b"compat");
+        ffi::lua_pushvalue(lua, -1);
+        ffi::lua_call(lua, 0, 0);
+        1
     }
 }
 
@@ -307,5 +357,8 @@ luaopen! {
     luaopen_fkrpc_json => b"json",
     luaopen_fkrpc_cbor => b"cbor",
     luaopen_fkrpc_jsonrpc => b"jsonrpc",
+    luaopen_fkrpc_clock => b"clock",
+    luaopen_fkrpc_fs => b"fs",
+    luaopen_fkrpc_random => b"random",
     luaopen_fkrpc_watchdog => b"watchdog",
 }

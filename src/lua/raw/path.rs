@@ -61,6 +61,10 @@ fn reason(fail: Fail) -> String {
         Fail::Sparse => {
             "array has holes (sparse); fill them with null, or mark it with object() to make the numbers strings".into()
         }
+        Fail::Numbers => {
+            "table has number keys that are no array's; mark it with object() to make the numbers strings".into()
+        }
+        Fail::NotArray => "table is marked as an array but has other keys than 1 to n".into(),
         Fail::Key(kind) => format!("cannot encode a {} as a key", type_name(kind)),
         Fail::Cycle => "table contains itself (a cycle)".into(),
         Fail::Hook => "encoding hook failed".into(),

@@ -10,9 +10,9 @@
 
 use super::builder::Builder;
 use super::chain;
-use super::connection::{check, kept_deadline, push_deadline, Conn};
+use super::connection::{check, kept_deadline, push_deadline, Conn, Handing};
 use super::keys;
-use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, Job, Panic, ANCHORS};
+use super::state::{anchor, enter, guarded, leave, push_bytes, raise, Job, Panic, ANCHORS};
 use crate::codec::tape::Node;
 use crate::codec::ErrorKind;
 use crate::connection::{Event, Next, Wait};
@@ -24,9 +24,9 @@ use std::ffi::c_int;
 
 /// What the receiving functions ended with; the values are on the stack.
 pub enum Got {
-    /// slot, handler, params, ctx
+    /// values of no use, slot, handler, params, ctx
     Request,
-    /// result, error (one of them nil)
+    /// one value of no use, result, error (one of them nil)
     Reply,
     /// nothing
     Event(Event),
@@ -39,6 +39,7 @@ pub enum Got {
 pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handlers: c_int, wait: Wait) -> Got {
     // SAFETY: by contract; the job's parts are borrowed apart from each other and only under `guarded`.
     unsafe {
+        rescue(lua, conn, job);
         loop {
             let next = guarded(|| {
                 let job = &mut *job;
@@ -60,7 +61,12 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
                 Next::Message(Incoming::Notification { method, params }) => (0, method, params),
                 Next::Message(Incoming::Handled) => continue,
             };
-            if push_request(lua, conn, job, handlers, slot, method, params) {
+            let outer = (*conn).handing; // alive: a finalizer that runs while it is pushed may have called us
+            let frame = (*job).frame();
+            (*conn).handing = Handing { slot, frame };
+            let pushed = push_request(lua, conn, job, handlers, slot, method, params);
+            (*conn).handing = outer;
+            if pushed {
                 chain::delivered(conn, slot);
                 return Got::Request;
             }
@@ -87,6 +93,29 @@ unsafe fn out_of_memory(lua: *mut lua_State, kind: ErrorKind) -> ! {
     }
 }
 
+/// Answer a request that never reached its handler because an error was raised while it was pushed.
+unsafe fn rescue(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
+    // SAFETY: as `receive`.
+    unsafe {
+        let Handing { slot, frame } = (*conn).handing;
+        if slot == 0 || frame > (*job).frame() {
+            return; // none, or it is being pushed further down the stack
+        }
+        (*conn).handing = Handing::default();
+        let done = guarded(|| {
+            (*job).out.clear();
+            (*conn).core.peer.lost(slot, &mut (*job).out)?;
+            let _ = (*conn).core.send(&(*job).out); // a broken connection shows at the next wait
+            Ok(())
+        });
+        match done {
+            Ok(Ok(())) => {}
+            Ok(Err(kind)) => out_of_memory(lua, kind),
+            Err(Panic) => raise(lua, Panic::TEXT),
+        }
+    }
+}
+
 /// Answer a request nobody handles.
 #[cold]
 unsafe fn refuse(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, slot: usize, method: Node) {
@@ -110,7 +139,8 @@ unsafe fn refuse(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, slot: usiz
     }
 }
 
-/// Push slot, handler, params and ctx; `false` (and nothing pushed) if there is no handler.
+/// Push slot, handler, params and ctx, with two values below that nobody needs; `false` (and nothing pushed) if there
+/// is no handler.
 unsafe fn push_request(
     lua: *mut lua_State,
     conn: *mut Conn,
@@ -126,22 +156,22 @@ unsafe fn push_request(
         if ffi::lua_checkstack(lua, 16) == 0 {
             raise(lua, b"fkrpc: the Lua stack is full");
         }
-        let state = state(lua);
+        let state = (*job).owner;
         let source: *const Vec<u8> = &raw const (*job).source;
-        let builder = Builder::new(lua, state, job, &*source);
+        let builder = Builder::new(lua, job, &*source);
         let name: &[u8] = (*job).tape.bytes(method, &*source).unwrap_or_default();
+        keys::push(lua, state, top + 1, name, name.len());
         ffi::lua_pushinteger(lua, slot as i64); // OK because slots are few
-        keys::push(lua, state, top + 1, name);
-        ffi::lua_pushvalue(lua, -1);
+        ffi::lua_pushvalue(lua, top + 2);
         if ffi::lua_rawget(lua, handlers) == ffi::LUA_TNIL {
             ffi::lua_settop(lua, -2);
-            keys::push(lua, state, top + 1, b"*");
+            keys::push(lua, state, top + 1, b"*", 1);
             if ffi::lua_rawget(lua, handlers) == ffi::LUA_TNIL {
                 ffi::lua_settop(lua, top);
                 return false;
             }
         }
-        // key table, slot, name, handler
+        // Key table, name, slot, handler. The first two stay below what is returned.
         let with_ctx = ffi::lua_type(lua, -1) == ffi::LUA_TTABLE;
         if with_ctx {
             ffi::lua_rawgeti(lua, -1, 1);
@@ -154,12 +184,10 @@ unsafe fn push_request(
             None => ffi::lua_createtable(lua, 0, 0),
         }
         if with_ctx {
-            push_ctx(lua, conn, handlers, slot, top + 3);
+            push_ctx(lua, conn, handlers, slot, top + 2);
         } else {
             ffi::lua_pushnil(lua);
         }
-        ffi::lua_remove(lua, top + 3); // the name
-        ffi::lua_remove(lua, top + 1); // the key table
         true
     }
 }
@@ -189,16 +217,15 @@ unsafe fn push_ctx(lua: *mut lua_State, conn: *mut Conn, handlers: c_int, slot: 
     }
 }
 
-/// Push result and error of a reply: exactly one of them is meant.
+/// Push result and error of a reply, of which exactly one is meant, with one value below that nobody needs.
 unsafe fn push_reply(lua: *mut lua_State, job: *mut Job, reply: Reply) {
     // SAFETY: as `receive`.
     unsafe {
         if ffi::lua_checkstack(lua, 16) == 0 {
             raise(lua, b"fkrpc: the Lua stack is full");
         }
-        let state = state(lua);
         let source: *const Vec<u8> = &raw const (*job).source;
-        let builder = Builder::new(lua, state, job, &*source);
+        let builder = Builder::new(lua, job, &*source);
         match reply {
             Reply::Result(at) => {
                 match (*job).tape.node(at).0 {
@@ -242,7 +269,6 @@ unsafe fn push_reply(lua: *mut lua_State, job: *mut Job, reply: Reply) {
                 set_error_metatable(lua);
             }
         }
-        ffi::lua_remove(lua, -3); // the key table
     }
 }
 
@@ -387,7 +413,7 @@ pub unsafe fn call_result(
         let (code, text): (&[u8], &[u8]) = match receive(lua, conn, job, 2, wait) {
             Got::Reply => {
                 ffi::lua_pushnil(lua);
-                ffi::lua_insert(lua, top + 1);
+                ffi::lua_replace(lua, top + 1); // what `receive` left below
                 return 3;
             }
             Got::Request => {

@@ -6,13 +6,14 @@
 
 use super::chain;
 use super::connection::{check, deadline, params_policy, Conn, WireFormat};
+use super::hook;
 use super::path;
 use super::receive::{call_result, receive, Got};
-use super::state::{anchor, enter, guarded, leave, raise, state, string, Job, Panic, ANCHORS};
+use super::state::{anchor, enter, guarded, leave, raise, string, Job, Panic, ANCHORS};
 use super::walk::{Fail, Policy, Walk};
 use crate::codec::ErrorKind;
 use crate::connection::Wait;
-use crate::message::{standard_message, INTERNAL_ERROR, SERVER_ERROR};
+use crate::message::{standard_message, Id, INTERNAL_ERROR, SERVER_ERROR};
 use crate::slots::Slot;
 use crate::sys::stderr;
 use mlua::ffi::{self, lua_State};
@@ -30,7 +31,7 @@ impl Encoder {
     unsafe fn prepare(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, policy: Policy) -> Self {
         // SAFETY: by contract.
         unsafe {
-            let identities = (*state(lua)).identities;
+            let identities = (*(*job).owner).identities;
             match (*conn).format {
                 WireFormat::Json(format) => Encoder::Json(Walk::prepare(lua, job, identities, format, policy)),
                 WireFormat::Cbor(format) => Encoder::Cbor(Walk::prepare(lua, job, identities, format, policy)),
@@ -284,12 +285,14 @@ pub unsafe extern "C-unwind" fn send_raw(lua: *mut lua_State) -> c_int {
 
 // ---- replies --------------------------------------------------------------------------------------------------------
 
-/// Reply to `slot` (index 3) with result (index 4) or error (index 5); a notification's error goes to stderr.
+/// Reply to `slot` (index 3) with result (index 4) or, where there is none, error (index 5); a notification's error goes
+/// to stderr. The slot is given back last: whatever may be raised before leaves a request that can still be answered.
 unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
     // SAFETY: see the module's proof.
     unsafe {
         let slot = usize::try_from(ffi::lua_tointeger(lua, 3)).unwrap_or(0);
-        let failed = ffi::lua_type(lua, 5) > ffi::LUA_TNIL;
+        // A handler that ends with `return text:gsub(...)` has a second value and has not failed.
+        let failed = ffi::lua_type(lua, 4) <= ffi::LUA_TNIL && ffi::lua_type(lua, 5) > ffi::LUA_TNIL;
         let mut encoder = Encoder::prepare(lua, conn, job, (*conn).policy);
         let base = ffi::lua_gettop(lua);
         let done = guarded(|| -> Result<(), ErrorKind> {
@@ -300,13 +303,14 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
                 }
                 return Ok(());
             }
-            let Some(slot) = (*core).peer.release(slot) else {
-                return Ok(());
-            };
             let written = if failed {
-                write_error(lua, conn, job, &mut encoder, &slot)
+                write_error(lua, conn, job, &mut encoder, slot)
             } else {
-                write_result(lua, conn, job, &mut encoder, &slot)
+                write_result(lua, conn, job, &mut encoder, slot)
+            };
+            let Some(slot) = (*core).peer.release(slot) else {
+                (*job).out.clear();
+                return Ok(()); // it has been answered before
             };
             if let Err(fail) = written {
                 unanswerable(lua, conn, job, &slot, fail)?;
@@ -331,13 +335,14 @@ unsafe fn write_result(
     conn: *mut Conn,
     job: *mut Job,
     encoder: &mut Encoder,
-    slot: &Slot,
+    slot: usize,
 ) -> Result<(), Fail> {
-    // SAFETY: as `answer`.
+    // SAFETY: as `answer`; the borrowed id is used before the encoder runs.
     unsafe {
         let encoding = (*conn).core.peer.encoding;
         let nothing = encoding.is_freekill() && ffi::lua_type(lua, 4) <= ffi::LUA_TNIL;
-        encoding.begin_result(&mut (*job).out, &slot.id, !nothing)?;
+        let id = (*conn).core.peer.id(slot).unwrap_or(&Id::Null);
+        encoding.begin_result(&mut (*job).out, id, !nothing)?;
         if !nothing {
             encoder.run(4)?;
         }
@@ -352,37 +357,38 @@ unsafe fn write_error(
     conn: *mut Conn,
     job: *mut Job,
     encoder: &mut Encoder,
-    slot: &Slot,
+    slot: usize,
 ) -> Result<(), Fail> {
-    // SAFETY: as `answer`: raw reads with anchored names neither allocate nor raise, nor does `lua_tolstring` on
-    // strings.
+    // SAFETY: as `answer`, and the borrowed id is used before the encoder runs: raw reads with anchored names neither
+    // allocate nor raise, nor does `lua_tolstring` on strings.
     unsafe {
         let encoding = (*conn).core.peer.encoding;
         let field = |name: i64| {
             ffi::lua_rawgeti(lua, ANCHORS, name);
             ffi::lua_rawget(lua, 5)
         };
-        let mut exact = 0;
-        let mut code = 0;
-        if ffi::lua_type(lua, 5) == ffi::LUA_TTABLE && field(anchor::CODE) == ffi::LUA_TNUMBER {
-            code = ffi::lua_tointegerx(lua, -1, &mut exact);
-        }
-        if exact == 0 {
+        let id = (*conn).core.peer.id(slot).unwrap_or(&Id::Null);
+        let code = if ffi::lua_type(lua, 5) == ffi::LUA_TTABLE && field(anchor::CODE) == ffi::LUA_TNUMBER {
+            hook::exact_integer(lua, -1)
+        } else {
+            None
+        };
+        let Some(code) = code else {
             let out = &mut (*job).out;
-            encoding.begin_error(out, &slot.id, SERVER_ERROR.code, SERVER_ERROR.message.as_bytes(), true)?;
+            encoding.begin_error(out, id, SERVER_ERROR.code, SERVER_ERROR.message.as_bytes(), true)?;
             match ffi::lua_type(lua, 5) {
                 ffi::LUA_TSTRING => encoding.text(out, string(lua, 5))?,
                 _ => encoder.run(5)?,
             }
             return Ok(encoding.end_error(&mut (*job).out)?);
-        }
+        };
         let message = match field(anchor::MESSAGE) {
             ffi::LUA_TSTRING => string(lua, -1), // the table keeps it alive
             _ => standard_message(code).as_bytes(),
         };
         let kind = field(anchor::DATA);
         let data = ffi::lua_gettop(lua);
-        encoding.begin_error(&mut (*job).out, &slot.id, code, message, kind != ffi::LUA_TNIL)?;
+        encoding.begin_error(&mut (*job).out, id, code, message, kind != ffi::LUA_TNIL)?;
         match kind {
             ffi::LUA_TNIL => {}
             ffi::LUA_TSTRING => encoding.text(&mut (*job).out, string(lua, data))?,

@@ -65,17 +65,20 @@ pub mod anchor {
     pub const MESSAGE: i64 = 19;
     /// The string `data`.
     pub const DATA: i64 = 20;
+    /// The protected part of going on in a table that a hook may have changed.
+    pub const NEXT_PAIR: i64 = 21;
     /// The error of the slice that the watchdog stopped last.
-    pub const OVERDUE: i64 = 21;
+    pub const OVERDUE: i64 = 22;
     /// Soft hooks: coroutine to `{ function, count }`, weak keys.
-    pub const SOFT_HOOKS: i64 = 22;
+    pub const SOFT_HOOKS: i64 = 23;
     /// How many there are.
-    pub const COUNT: i32 = 22;
+    pub const COUNT: i32 = 23;
 }
 
 /// The buffers of one call.
-#[derive(Default)]
 pub struct Job {
+    /// The state that the job is of; its place in memory never changes.
+    pub owner: *mut State,
     frame: usize,
     index: usize,
     /// What the call scans to.
@@ -94,12 +97,30 @@ pub struct Job {
 const KEEP_BYTES: usize = 1 << 18;
 
 impl Job {
+    /// The address of the frame that entered.
+    pub fn frame(&self) -> usize {
+        self.frame
+    }
+
     fn clear(&mut self) {
         self.tape.reset();
         clear(&mut self.out);
         clear(&mut self.source);
         self.path.clear();
         self.message.clear();
+    }
+
+    const fn new() -> Self {
+        Self {
+            owner: std::ptr::null_mut(),
+            frame: 0,
+            index: 0,
+            tape: Tape::new(),
+            out: Vec::new(),
+            source: Vec::new(),
+            path: Vec::new(),
+            message: String::new(),
+        }
     }
 }
 
@@ -178,7 +199,7 @@ impl State {
             self.jobs.try_reserve(1).ok()?;
             let mut one = Vec::new();
             one.try_reserve_exact(1).ok()?;
-            one.push(Job::default());
+            one.push(Job::new());
             self.jobs.push(one.into_boxed_slice());
         }
         let job = &mut self.jobs[self.live][0];
@@ -214,8 +235,12 @@ pub unsafe fn state(lua: *mut lua_State) -> *mut State {
 /// Lua error when memory is short: nothing with a destructor may be on the caller's stack.
 #[inline]
 pub unsafe fn enter(lua: *mut lua_State, marker: *const u8) -> *mut Job {
-    // SAFETY: `state` is valid by contract; the reference ends before anything else can touch the State.
-    let job = unsafe { (*state(lua)).enter(marker as usize) };
+    // SAFETY: `state` is valid by contract; the reference ends before anything else can touch the State, and the job
+    // that comes back is nobody else's.
+    let job = unsafe {
+        let owner = state(lua);
+        (*owner).enter(marker as usize).inspect(|job| (**job).owner = owner)
+    };
     match job {
         Some(job) => job,
         // SAFETY: raising is allowed by the contract.
@@ -228,11 +253,11 @@ pub unsafe fn enter(lua: *mut lua_State, marker: *const u8) -> *mut Job {
 /// # Safety
 /// As [`state`]; `job` is what [`enter`] returned and is not used afterwards.
 #[inline]
-pub unsafe fn leave(lua: *mut lua_State, job: *mut Job) {
-    // SAFETY: the job is boxed and alive until the state is collected.
+pub unsafe fn leave(_lua: *mut lua_State, job: *mut Job) {
+    // SAFETY: the job is boxed and alive until the state, its owner, is collected.
     unsafe {
         let index = (*job).index;
-        (*state(lua)).leave(index);
+        (*(*job).owner).leave(index);
     }
 }
 

@@ -5,7 +5,8 @@
 //!
 //! # Proof
 //! The whole walk runs under `guarded`, so a panic cannot reach C frames. Inside it only calls that cannot raise are
-//! made: `lua_next` with a key it returned itself, `lua_rawgeti`, `lua_rawget`, `lua_getmetatable`, `lua_tolstring` on
+//! made: `lua_next` with a key it returned itself (and in a protected call once a hook has run, which may have changed
+//! the table and lost that key), `lua_rawgeti`, `lua_rawget`, `lua_getmetatable`, `lua_tolstring` on
 //! real strings, `lua_topointer`, `lua_settop`, `lua_pushvalue/nil`; `lua_checkstack` (which may raise on 5.1 and
 //! LuaJIT, where [`Walk::prepare`] takes the whole room beforehand, outside `guarded`); and `lua_pcall`, which catches.
 //! All memory belongs to the job.
@@ -22,6 +23,8 @@ pub trait Format: Copy {
     const ANY_KEY: bool;
     /// Whether values may bring their own encoded form (`__tocbor`).
     const HOOK: bool;
+    /// Whether those hooks are found and called as [`hook::call_with`] does, with the encoder's second argument.
+    const OPTIONS: bool;
     /// Append null.
     fn null(self, out: &mut Vec<u8>) -> Result<(), ErrorKind>;
     /// Append a boolean.
@@ -63,6 +66,10 @@ pub enum Fail {
     Mixed,
     /// Integer keys with holes (JSON), or a marked array with them.
     Sparse,
+    /// Number keys that no array has: below 1, or fractions (JSON).
+    Numbers,
+    /// Other keys in a marked array.
+    NotArray,
     /// A key that is neither a string nor a number (JSON).
     Key(c_int),
     /// A table inside itself.
@@ -108,9 +115,22 @@ pub struct Walk<F: Format> {
     identities: Identities,
     format: F,
     policy: Policy,
+    /// Stack indices up to this one are known to be free to use.
+    limit: c_int,
     left: usize,
     base: c_int,
+    /// Hooks that ran so far.
+    hooks: usize,
 }
+
+/// Below this depth an array's keys are looked at before a table in it is written. A table that proves to be no array
+/// is written twice, and so is all in it: without a limit, nesting such tables would take time that doubles each level.
+const SHALLOW: usize = 4;
+
+/// Slots that a table may need beyond its own: key, value, a copied key, and what hooks and fields take.
+const LEVEL: c_int = 8;
+/// Slots that are asked for at once, so that most tables ask for none.
+const ROOM: c_int = 40;
 
 impl<F: Format> Walk<F> {
     /// A walk that appends to `job.out`.
@@ -124,14 +144,15 @@ impl<F: Format> Walk<F> {
         format: F,
         policy: Policy,
     ) -> Self {
-        // SAFETY: by contract. Four slots a level: table, key, value, a copied key.
+        // Four slots a level: table, key, value, a copied key.
+        let room = if cfg!(any(feature = "lua51", feature = "luajit")) {
+            c_int::try_from(policy.max_depth * 4 + 24).unwrap_or(c_int::MAX)
+        } else {
+            ROOM
+        };
+        // SAFETY: by contract.
         let base = unsafe {
-            if cfg!(any(feature = "lua51", feature = "luajit")) {
-                let room = c_int::try_from(policy.max_depth * 4 + 24).unwrap_or(c_int::MAX);
-                ffi::luaL_checkstack(lua, room, c"value nested too deeply".as_ptr());
-            } else {
-                ffi::luaL_checkstack(lua, 24, c"value nested too deeply".as_ptr());
-            }
+            ffi::luaL_checkstack(lua, room, c"value nested too deeply".as_ptr());
             ffi::lua_gettop(lua)
         };
         Self {
@@ -140,8 +161,10 @@ impl<F: Format> Walk<F> {
             identities,
             format,
             policy,
+            limit: base.saturating_add(room),
             left: policy.max_depth,
             base,
+            hooks: 0,
         }
     }
 
@@ -207,17 +230,33 @@ impl<F: Format> Walk<F> {
         }
     }
 
+    /// `lua_next` for a traversal that began after `hooks` hooks had run. A hook that runs meanwhile may change the
+    /// table, and then the key on the stack may not be found again, which raises.
+    #[inline]
+    unsafe fn next(&self, table: c_int, hooks: usize) -> Result<bool, Fail> {
+        // SAFETY: as `run`; stack: ..., key. Between the two lines no Lua code runs.
+        unsafe {
+            if F::HOOK && self.hooks != hooks {
+                return hook::next(self.lua, table);
+            }
+            Ok(ffi::lua_next(self.lua, table) != 0)
+        }
+    }
+
     /// Whether the number key below the value is the integer `n`.
     #[inline]
     unsafe fn key_is(&self, n: usize) -> bool {
         // SAFETY: as `run`.
         unsafe {
-            ffi::lua_type(self.lua, -2) == ffi::LUA_TNUMBER && {
+            #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
+            return ffi::lua_isinteger(self.lua, -2) != 0
+                // OK because a table with 2^63 items does not fit in memory. Lua keeps integral float keys as integers.
+                && ffi::lua_tointegerx(self.lua, -2, std::ptr::null_mut()) == n as i64;
+            #[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
+            return ffi::lua_type(self.lua, -2) == ffi::LUA_TNUMBER && {
                 let key = ffi::lua_tonumberx(self.lua, -2, std::ptr::null_mut());
-                // OK because a table with 2^53 items does not fit in memory. Lua itself keeps integral float keys as
-                // integers, so comparing as floats is exact.
-                key == n as f64
-            }
+                key == n as f64 // OK because a table with 2^53 items does not fit in memory
+            };
         }
     }
 
@@ -230,8 +269,11 @@ impl<F: Format> Walk<F> {
                 let cycle = self.is_ancestor(ffi::lua_topointer(lua, table), table);
                 return Err(if cycle { Fail::Cycle } else { ErrorKind::TooDeep.into() });
             }
-            if cfg!(not(any(feature = "lua51", feature = "luajit"))) && ffi::lua_checkstack(lua, 8) == 0 {
-                return Err(Fail::Stack);
+            if cfg!(not(any(feature = "lua51", feature = "luajit"))) && table + LEVEL > self.limit {
+                if ffi::lua_checkstack(lua, ROOM) == 0 {
+                    return Err(Fail::Stack);
+                }
+                self.limit = table + ROOM; // OK because Lua's stack ends far below c_int::MAX
             }
             let mut mark = Mark::None;
             if ffi::lua_getmetatable(lua, table) != 0 {
@@ -249,9 +291,10 @@ impl<F: Format> Walk<F> {
             let result = self.members(table, mark);
             self.left += 1;
             match result {
+                Ok(()) => return result,          // the last `lua_next` or `settop` left the table on top
                 Err(Fail::Hook) => return result, // the error value is on top
                 Err(Fail::Cycle) => self.shorten(table),
-                _ => {}
+                Err(_) => {}
             }
             ffi::lua_settop(lua, table);
             result
@@ -296,12 +339,18 @@ impl<F: Format> Walk<F> {
             let lua = self.lua;
             let start = self.out().len();
             let open = self.format.open_array(self.out())?;
+            let hooks = self.hooks;
             let mut count = 0;
+            let deep = self.policy.max_depth - self.left > SHALLOW;
+            let mut proven = false;
+            // The first key is known to be 1.
             loop {
-                if !self.key_is(count + 1) {
-                    // Not in order: forget what was written and look at the whole.
-                    self.out().truncate(start);
-                    return self.unordered(table, mark);
+                if deep && !proven && ffi::lua_type(lua, -1) == ffi::LUA_TTABLE {
+                    if !self.goes_on(table, count + 1) {
+                        self.out().truncate(start);
+                        return self.unordered(table, mark);
+                    }
+                    proven = true;
                 }
                 self.format.separate(self.out(), count)?;
                 if let Err(fail) = self.value() {
@@ -310,11 +359,33 @@ impl<F: Format> Walk<F> {
                 }
                 count += 1;
                 ffi::lua_settop(lua, table + 1);
-                if ffi::lua_next(lua, table) == 0 {
+                if !self.next(table, hooks)? {
                     break;
+                }
+                if !self.key_is(count + 1) {
+                    // Not in order: forget what was written and look at the whole.
+                    self.out().truncate(start);
+                    return self.unordered(table, mark);
                 }
             }
             Ok(self.format.close_array(self.out(), open, count)?)
+        }
+    }
+
+    /// Whether the keys after the one on the stack, which is `n`, are the integers that follow it. Stack: key, value.
+    unsafe fn goes_on(&self, table: c_int, mut n: usize) -> bool {
+        // SAFETY: as `run`.
+        unsafe {
+            let lua = self.lua;
+            ffi::lua_pushvalue(lua, table + 1);
+            let mut ordered = true;
+            while ordered && ffi::lua_next(lua, table) != 0 {
+                n += 1;
+                ordered = self.key_is(n);
+                ffi::lua_settop(lua, table + 3);
+            }
+            ffi::lua_settop(lua, table + 2);
+            ordered
         }
     }
 
@@ -324,7 +395,7 @@ impl<F: Format> Walk<F> {
         // SAFETY: as `run`.
         unsafe {
             let lua = self.lua;
-            let (mut count, mut largest, mut numbers) = (0usize, 0.0f64, 0usize);
+            let (mut count, mut largest, mut numbers, mut strings) = (0usize, 0.0f64, 0usize, 0usize);
             ffi::lua_settop(lua, table);
             ffi::lua_pushnil(lua);
             while ffi::lua_next(lua, table) != 0 {
@@ -335,6 +406,8 @@ impl<F: Format> Walk<F> {
                         numbers += 1;
                         largest = largest.max(key);
                     }
+                } else if ffi::lua_type(lua, -2) == ffi::LUA_TSTRING {
+                    strings += 1;
                 }
                 ffi::lua_settop(lua, table + 1);
             }
@@ -344,10 +417,14 @@ impl<F: Format> Walk<F> {
                 return self.indexed(table, count);
             }
             if mark == Mark::Array {
-                return Err(if numbers == count { Fail::Sparse } else { Fail::Mixed });
+                return Err(if numbers == count { Fail::Sparse } else { Fail::NotArray });
             }
             if !F::ANY_KEY {
-                let fail = if numbers == count { Fail::Sparse } else { Fail::Mixed };
+                let fail = match numbers == count {
+                    true => Fail::Sparse,
+                    false if strings == 0 => Fail::Numbers,
+                    false => Fail::Mixed,
+                };
                 return Err(self.odd_key(table).unwrap_or(fail));
             }
             ffi::lua_pushnil(lua);
@@ -397,6 +474,7 @@ impl<F: Format> Walk<F> {
         unsafe {
             let lua = self.lua;
             let open = self.format.open_map(self.out())?;
+            let hooks = self.hooks;
             let mut count = 0;
             loop {
                 self.format.separate(self.out(), count)?;
@@ -422,7 +500,7 @@ impl<F: Format> Walk<F> {
                 }
                 count += 1;
                 ffi::lua_settop(lua, table + 1);
-                if ffi::lua_next(lua, table) == 0 {
+                if !self.next(table, hooks)? {
                     break;
                 }
             }
@@ -453,7 +531,7 @@ impl<F: Format> Walk<F> {
             let lua = self.lua;
             if F::HOOK && kind == ffi::LUA_TUSERDATA {
                 let at = ffi::lua_gettop(lua);
-                let done = hook::call(lua, at, self.out())?;
+                let done = self.hook(at)?;
                 ffi::lua_settop(lua, at);
                 if done {
                     return Ok(());
@@ -477,7 +555,9 @@ impl<F: Format> Walk<F> {
         // SAFETY: as `run`; the fields are read raw, `hook` calls are protected.
         unsafe {
             let lua = self.lua;
-            if identity == self.identities.tagged {
+            // Options may name a hook for the metatable of tagged values, too.
+            let plain = !F::OPTIONS || ffi::lua_type(lua, hook::GIVEN) == ffi::LUA_TNIL;
+            if plain && identity == self.identities.tagged {
                 let tag = hook::integer(lua, table, anchor::TAG).ok_or(Fail::Tagged)?;
                 let tag = u64::try_from(tag).map_err(|_| Fail::Tagged)?;
                 self.format.tag(self.out(), tag)?;
@@ -499,9 +579,23 @@ impl<F: Format> Walk<F> {
                 ffi::lua_settop(lua, table);
                 return Ok(true);
             }
-            let done = hook::call(lua, table, self.out())?;
+            let done = self.hook(table)?;
             ffi::lua_settop(lua, table);
             Ok(done)
+        }
+    }
+
+    /// Append what the value at `at` says of itself, if it does.
+    #[inline]
+    unsafe fn hook(&mut self, at: c_int) -> Result<bool, Fail> {
+        // SAFETY: as `run`.
+        unsafe {
+            self.hooks += 1;
+            if F::OPTIONS {
+                hook::call_with(self.lua, at, self.out())
+            } else {
+                hook::call(self.lua, at, self.out())
+            }
         }
     }
 

@@ -1,0 +1,200 @@
+/* Round trips between a parent and children on two pipes, all pinned to one CPU.
+ *
+ *   rtt ROUNDS TRIPS CPU < plan
+ *
+ * Each line of the plan is `NAME KIND REQUEST COMMAND...`, separated by blanks. REQUEST is a file whose bytes are sent
+ * as they are; the first exchange, which is not timed, shows the answer, and every later answer must be the same.
+ * KIND is `plain`, or `nested`: then every line with a "method" that the child sends is a call, which is answered
+ * with a fixed result, and the line without one is the answer.
+ *
+ * In every round each command is started afresh, in shuffled order, warmed up, and makes TRIPS round trips (a tenth of
+ * them when nested). Per round: the median and the 99th percentile of the round trips, and the child's CPU time.
+ * A ratio compares with the first line of the plan in the same round; what is printed is the median over the rounds.
+ *
+ * Pinning is needed: where the kernel puts the two on two CPUs, the time is that of waking an idle CPU. */
+#define _GNU_SOURCE
+#include "child.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COMMANDS = 32, ROUNDS = 101, BUFFER = 1 << 16 };
+
+struct command {
+    char name[40], kind[16], request_file[512], line[2048];
+    char request[4096];
+    size_t request_length;
+    double p50[ROUNDS], p99[ROUNDS], cpu[ROUNDS], ratio[ROUNDS], rate[ROUNDS];
+};
+
+static struct command commands[COMMANDS];
+static int count;
+static char answer[BUFFER], buffer[BUFFER];
+
+static void read_plan(void)
+{
+    char line[4096];
+    while (fgets(line, sizeof line, stdin)) {
+        struct command *c = &commands[count];
+        if (count == COMMANDS ||
+            sscanf(line, "%39s %15s %511s %2047[^\n]", c->name, c->kind, c->request_file, c->line) != 4)
+            die("cannot use this line of the plan", line);
+        FILE *file = fopen(c->request_file, "rb");
+        if (!file)
+            die("fopen", c->request_file);
+        c->request_length = fread(c->request, 1, sizeof c->request, file);
+        fclose(file);
+        count++;
+    }
+    if (count == 0)
+        die("the plan is empty", "stdin");
+}
+
+/* Send the request and read until the known answer is complete. */
+static void plain_trip(struct child *child, const struct command *c, size_t expected)
+{
+    size_t used = 0;
+    send_all(child->to, c->request, c->request_length);
+    while (used < expected)
+        used = receive(child->from, buffer, used, sizeof buffer);
+    if (used != expected || memcmp(buffer, answer, expected) != 0)
+        die("an answer differs from the first one", c->name);
+}
+
+/* Answer one call of the child's; `line` ends with a zero byte. */
+static void answer_call(struct child *child, const char *line)
+{
+    char reply[128];
+    const char *id = strstr(line, "\"id\":");
+    if (!id)
+        die("a call has no id", line);
+    int length = snprintf(reply, sizeof reply, "{\"jsonrpc\":\"2.0\",\"result\":\"fixed\",\"id\":%ld}\n",
+                          strtol(id + 5, NULL, 10));
+    send_all(child->to, reply, (size_t)length);
+}
+
+/* Send the request and answer calls until a line without a method comes; how many calls there were. */
+static int nested_trip(struct child *child, const struct command *c)
+{
+    size_t used = 0;
+    int calls = 0;
+    send_all(child->to, c->request, c->request_length);
+    for (;;) {
+        used = receive(child->from, buffer, used, sizeof buffer - 1);
+        if (buffer[used - 1] != '\n')
+            continue; /* one line at a time is under way: the child waits for each answer */
+        buffer[used] = 0;
+        if (!strstr(buffer, "\"method\""))
+            break;
+        answer_call(child, buffer);
+        calls++;
+        used = 0;
+    }
+    if (!strstr(buffer, "\"result\":true"))
+        die("the nested request failed", buffer);
+    return calls;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double percentile(const double *values, int length, double part)
+{
+    static double *sorted;
+    sorted = realloc(sorted, sizeof *sorted * (size_t)length);
+    if (!sorted)
+        die("realloc", "parent");
+    memcpy(sorted, values, sizeof *sorted * (size_t)length);
+    qsort(sorted, (size_t)length, sizeof *sorted, by_value);
+    return sorted[(int)(part * (length - 1) + 0.5)];
+}
+
+static void run(struct command *c, int round, int trips, double *times)
+{
+    int nested = strcmp(c->kind, "nested") == 0;
+    struct child child = start(c->line);
+    size_t expected = 0;
+    if (nested) {
+        int calls = nested_trip(&child, c);
+        if (calls != 10)
+            die("the child did not make ten calls", c->name);
+        trips /= 10;
+    } else {
+        send_all(child.to, c->request, c->request_length);
+        expected = receive_until_silent(child.from, answer, sizeof answer, 50);
+    }
+    long long cpu = 0, started = 0;
+    for (int i = -trips / 10; i < trips; i++) { /* the first ones warm up */
+        if (i == 0) {
+            cpu = now(child.clock);
+            started = now(CLOCK_MONOTONIC);
+        }
+        long long before = now(CLOCK_MONOTONIC);
+        if (nested)
+            nested_trip(&child, c);
+        else
+            plain_trip(&child, c, expected);
+        if (i >= 0)
+            times[i] = (double)(now(CLOCK_MONOTONIC) - before) / 1e3;
+    }
+    c->rate[round] = trips / ((double)(now(CLOCK_MONOTONIC) - started) / 1e9);
+    c->cpu[round] = (double)(now(child.clock) - cpu) / 1e3 / trips;
+    c->p50[round] = percentile(times, trips, 0.5);
+    c->p99[round] = percentile(times, trips, 0.99);
+    finish(&child, c->name);
+}
+
+static void report(int rounds)
+{
+    printf("%-22s %8s %8s %8s %9s %8s %8s\n", "child", "p50 us", "best", "p99 us", "trips/s", "CPU us", "p50 ratio");
+    for (int i = 0; i < count; i++) {
+        struct command *c = &commands[i];
+        for (int round = 0; round < rounds; round++)
+            c->ratio[round] = c->p50[round] / commands[0].p50[round];
+        printf("%-22s %8.2f %8.2f %8.2f %9.0f %8.2f %7.2fx\n", c->name, percentile(c->p50, rounds, 0.5),
+               percentile(c->p50, rounds, 0), percentile(c->p99, rounds, 0.5), percentile(c->rate, rounds, 0.5),
+               percentile(c->cpu, rounds, 0.5), percentile(c->ratio, rounds, 0.5));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4)
+        die("usage: rtt ROUNDS TRIPS CPU < plan", "rtt");
+    int rounds = atoi(argv[1]), trips = atoi(argv[2]);
+    if (rounds < 1 || rounds > ROUNDS || trips < 10)
+        die("1 to 101 rounds and at least 10 trips", argv[0]);
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(atoi(argv[3]), &set);
+    if (sched_setaffinity(0, sizeof set, &set)) /* children inherit it */
+        die("sched_setaffinity", argv[3]);
+    signal(SIGPIPE, SIG_IGN);
+    read_plan();
+    double *times = malloc(sizeof *times * (size_t)trips);
+    if (!times)
+        die("malloc", argv[2]);
+    srand(20170101);
+    for (int round = 0; round < rounds; round++) {
+        int order[COMMANDS];
+        for (int i = 0; i < count; i++) {
+            int j = rand() % (i + 1);
+            order[i] = order[j];
+            order[j] = i;
+        }
+        for (int i = 0; i < count; i++)
+            run(&commands[order[i]], round, trips, times);
+    }
+    printf("%d rounds of %d round trips (nested: %d), pinned to CPU %s; ratios to %s\n", rounds, trips, trips / 10,
+           argv[3], commands[0].name);
+    report(rounds);
+    free(times);
+    return 0;
+}

@@ -1,0 +1,82 @@
+#!/bin/sh
+# The benchmarks: bench/run.sh [codec] [channel] [load] [random] [replay]; without a word all of them.
+#
+# LUA=lua5.3 chooses the interpreter (default lua5.4), CPU=0 the processor that round trips are pinned to, ROUNDS and
+# TRIPS how long they take. Nothing here passes or fails by a figure: machines differ, ratios within a run do not.
+set -eu
+
+cd "$(dirname "$0")/.."
+PATH=$PATH:${HOME:-/root}/.cargo/bin
+LUA=${LUA:-lua5.4}
+out=build/bench
+
+has_module() { "$LUA" -e "require '$1'" >/dev/null 2>&1; }
+
+# Children find the library the way any program does, by the path.
+library_path() {
+    version=$("$LUA" -e 'io.write(rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:gsub("%D", ""), "")')
+    LUA_CPATH="$PWD/build/$version/?.so;;"
+    export LUA_CPATH
+    for variable in LUA_CPATH_5_2 LUA_CPATH_5_3 LUA_CPATH_5_4 LUA_CPATH_5_5; do
+        unset "$variable"
+    done
+}
+
+codec() {
+    echo "== codec"
+    "$LUA" bench/codec.lua
+}
+
+channel() {
+    echo "== channel"
+    mkdir -p "$out"
+    ${CC:-cc} -O2 -Wall -Wextra -o "$out/echo" bench/echo.c
+    ${CC:-cc} -O2 -Wall -Wextra -o "$out/rtt" bench/rtt.c bench/child.c
+    "$LUA" bench/requests.lua "$out"
+    {
+        echo "C_echo plain $out/request.json $out/echo"
+        echo "Lua_echo plain $out/request.json $LUA bench/child.lua echo"
+        echo "fkrpc plain $out/request.json $LUA bench/child.lua fkrpc"
+        echo "fkrpc_freekill_cbor plain $out/request.cbor $LUA bench/child.lua freekill"
+        for codec in cjson dkjson; do
+            if has_module $codec; then
+                echo "$codec plain $out/request.json $LUA bench/child.lua $codec"
+            else
+                echo "bench: $codec is not installed for $LUA and left out" >&2
+            fi
+        done
+        echo "NEST10_fkrpc nested $out/nest.json $LUA bench/child.lua fkrpc"
+        for codec in cjson dkjson; do
+            ! has_module $codec || echo "NEST10_$codec nested $out/nest.json $LUA bench/child.lua $codec"
+        done
+    } >"$out/plan"
+    "$out/rtt" "${ROUNDS:-7}" "${TRIPS:-10000}" "${CPU:-0}" <"$out/plan"
+}
+
+load() {
+    echo "== load"
+    "$LUA" bench/load.lua
+}
+
+random() {
+    echo "== random"
+    "$LUA" bench/random.lua
+}
+
+replay() {
+    echo "== replay"
+    "$LUA" bench/replay.lua
+}
+
+[ $# -gt 0 ] || set -- codec channel load random replay
+for word in "$@"; do
+    case $word in
+    codec | channel | load | random | replay) ;;
+    *) echo "usage: bench/run.sh [codec] [channel] [load] [random] [replay]" >&2 && exit 2 ;;
+    esac
+done
+"$LUA" scripts/build.lua
+library_path
+for word in "$@"; do
+    $word
+done

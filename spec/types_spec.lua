@@ -1,0 +1,261 @@
+-- types/ says what the library has, no more and no less: functions with their parameters, options with their words.
+--
+-- Read as text, because definitions are no program. What a value is for cannot be checked here; that it is there can.
+
+local helper = require("spec.helper")
+local program = require("spec.program")
+local fkrpc = require("fkrpc")
+
+local FILES = { "fkrpc.lua", "fkrpc/json.lua", "fkrpc/cbor.lua", "fkrpc/jsonrpc.lua", "fkrpc/random.lua" }
+
+-- Classes by name: { fields = { name = type }, functions = { name = parameter count } }.
+local function read_definitions()
+  local classes, variables, latest = {}, {}, nil
+  for _, file in ipairs(FILES) do
+    for line in program.read(helper.root .. "/types/" .. file):gmatch("([^\n]*)\n") do
+      local class, base = line:match("^%-%-%-@class ([%w_.]+):?%s*([%w_.]*)")
+      local field, kind = line:match("^%-%-%-@field ([%w_]+%??) (.+)$")
+      local variable = line:match("^local ([%w_]+) = {}$")
+      local owner, separator, name, parameters = line:match("^function ([%w_]+)([.:])([%w_]+)%((.-)%) end$")
+      if class then
+        latest = { base = base, fields = {}, functions = {} }
+        classes[class] = latest
+      elseif field then
+        latest.fields[field:gsub("%?", "")] = kind
+      elseif variable then
+        variables[variable] = assert(latest, file .. ": " .. line)
+      elseif owner then
+        local count = separator == ":" and 1 or 0
+        for _ in parameters:gmatch("[%w_]+") do count = count + 1 end
+        assert(variables[owner], file .. ": " .. line).functions[name] = count
+      else
+        assert(not line:match("^function"), file .. ": a function written another way: " .. line)
+      end
+    end
+  end
+  return classes
+end
+
+local classes = read_definitions()
+
+-- The words of a type like `"utf8"|"bytes" and a text`.
+local function words_of(kind)
+  local words = {}
+  for word in kind:match("^%S+"):gmatch('"([^"]+)"') do words[#words + 1] = word end
+  return words
+end
+
+local function sorted(set)
+  local names = {}
+  for name in pairs(set) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+local function functions_of(live)
+  local found = {}
+  for name, value in pairs(live) do
+    if type(value) == "function" and not name:match("^__") then found[name] = value end
+  end
+  return found
+end
+
+-- The names of a set that the library keeps in a local of the function.
+local function upvalue(f, wanted)
+  for i = 1, 255 do
+    local name, value = debug.getupvalue(f, i)
+    if name == wanted then return value end
+    if not name then break end
+  end
+  error("no upvalue " .. wanted)
+end
+
+-- An own one of the files that are loaded on first use, so that what they add is seen.
+local one, other = fkrpc.pair()
+local peer = getmetatable(one).__index
+local child = getmetatable(assert(fkrpc.spawn({ "true" }))).__index
+local loaded = {
+  fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.compat, fkrpc.stdio, fkrpc.spawn, fkrpc.pair,
+}
+
+local LIVE = {
+  ["fkrpc"] = fkrpc,
+  ["fkrpc.json"] = fkrpc.json,
+  ["fkrpc.cbor"] = fkrpc.cbor,
+  ["fkrpc.jsonrpc"] = fkrpc.jsonrpc,
+  ["fkrpc.jsonrpc.errors"] = fkrpc.jsonrpc.errors,
+  ["fkrpc.random"] = fkrpc.random,
+  ["fkrpc.generator"] = debug.getmetatable(fkrpc.random(1)).__index,
+  ["fkrpc.peer"] = peer,
+  ["fkrpc.child"] = child,
+}
+
+describe("the definitions", function()
+  it("are looked at after everything was loaded", function()
+    assert.equal(8, #loaded)
+    assert.equal(other, one.other)
+  end)
+
+  for class, live in pairs(LIVE) do
+    it("of " .. class .. " name its functions and no others", function()
+      assert.is_true(#sorted(functions_of(live)) > 0)
+      assert.same(sorted(functions_of(live)), sorted(classes[class].functions))
+    end)
+
+    it("of " .. class .. " have the parameters of the functions", function()
+      for name, f in pairs(functions_of(live)) do
+        local info = debug.getinfo(f, "Su")
+        if info.what ~= "C" and info.nparams then -- Lua 5.1 and C do not tell
+          assert.equal(info.nparams, classes[class].functions[name], class .. "." .. name)
+        end
+      end
+    end)
+  end
+
+  for _, class in ipairs({ "fkrpc", "fkrpc.json", "fkrpc.cbor", "fkrpc.jsonrpc", "fkrpc.jsonrpc.errors" }) do
+    it("of " .. class .. " name its other values", function()
+      local values = {}
+      for name, value in pairs(LIVE[class]) do
+        if type(value) ~= "function" then values[name] = true end
+      end
+      assert.same(sorted(values), sorted(classes[class].fields))
+    end)
+  end
+
+  it("of a child's own functions know that it is a peer, too", function()
+    assert.equal("fkrpc.peer", classes["fkrpc.child"].base)
+    for name in pairs(functions_of(peer)) do assert.equal(peer[name], child[name]) end
+  end)
+end)
+
+describe("the definitions of what functions return", function()
+  it("name the fields of features()", function()
+    assert.same(sorted(fkrpc.features()), sorted(classes["fkrpc.features"].fields))
+  end)
+
+  it("name the fields of stats()", function()
+    assert.same(sorted(one:stats()), sorted(classes["fkrpc.stats"].fields))
+  end)
+
+  it("name the fields of a child and of its end", function()
+    local started = assert(fkrpc.spawn({ "sh", "-c", "exit 3" }))
+    assert.same({ "pid" }, sorted(classes["fkrpc.child"].fields))
+    assert.equal("number", type(started.pid))
+    local exit = assert(started:wait(60))
+    assert.equal(3, exit.code)
+    exit.signal = false
+    assert.same(sorted(exit), sorted(classes["fkrpc.exit"].fields))
+  end)
+
+  it("name the fields of an error object", function()
+    local e = fkrpc.error({ code = 1, message = "m", data = "d" })
+    assert.same(sorted(e), sorted(classes["fkrpc.error"].fields))
+    assert.same(sorted(e), sorted(classes["fkrpc.error.fields"].fields))
+  end)
+
+  it("name the fields of a handler's context", function()
+    local seen
+    other:on("look", function(_, ctx) seen = ctx end)
+    one:must("look")
+    assert.same(sorted(seen), sorted(classes["fkrpc.context"].fields))
+  end)
+
+  it("name the fields of codecs", function()
+    for _, name in ipairs({ "json", "cbor" }) do
+      assert.same(sorted(fkrpc[name].new()), sorted(classes["fkrpc." .. name .. ".codec"].fields))
+    end
+  end)
+
+  it("name the fields of messages", function()
+    local fields = {}
+    for _, message in ipairs({ fkrpc.jsonrpc.request("m", {}, 1), fkrpc.jsonrpc.response(1),
+      fkrpc.jsonrpc.error(1, "parse_error") }) do
+      for name in pairs(message) do fields[name] = true end
+    end
+    assert.same(sorted(fields), sorted(classes["fkrpc.jsonrpc.message"].fields))
+    for _, members in ipairs({ '"method":"m","params":[]', '"result":1', '"error":{"code":1,"message":"m"}' }) do
+      local text = '{"jsonrpc":"2.0","id":1,' .. members .. "}"
+      for name in pairs(assert(fkrpc.jsonrpc.read(text))) do
+        assert(classes["fkrpc.jsonrpc.read"].fields[name], name)
+      end
+    end
+  end)
+end)
+
+describe("the definitions of options", function()
+  -- Those a class inherits from are its own, too.
+  local function options_of(class)
+    local options = {}
+    while class ~= "" do
+      for name, kind in pairs(classes[class].fields) do options[name] = kind end
+      class = classes[class].base
+    end
+    return options
+  end
+
+  for class, f in pairs({
+    ["fkrpc.json.options"] = fkrpc.json.new,
+    ["fkrpc.cbor.options"] = fkrpc.cbor.new,
+    ["fkrpc.stdio.options"] = fkrpc.stdio,
+    ["fkrpc.spawn.options"] = fkrpc.spawn,
+    ["fkrpc.pair.options"] = fkrpc.pair,
+  }) do
+    it("name the " .. class .. " that are known, and no others", function()
+      local known = {}
+      for name in pairs(upvalue(f, "KNOWN")) do
+        if type(name) == "string" then known[name] = true end
+      end
+      assert.same(sorted(known), sorted(options_of(class)))
+    end)
+  end
+
+  for class, new in pairs({ ["fkrpc.json.options"] = fkrpc.json.new, ["fkrpc.cbor.options"] = fkrpc.cbor.new }) do
+    it("have the words of the " .. class, function()
+      local tried = 0
+      for name, kind in pairs(options_of(class)) do
+        for _, word in ipairs(words_of(kind)) do
+          tried = tried + 1
+          if word ~= "cdata" or helper.name == "luajit" then new({ [name] = word }) end
+          assert.is_false(pcall(new, { [name] = word .. "?" }))
+        end
+      end
+      assert.is_true(tried > 5)
+      -- "big" has most words, and the JSON codec fewer of them than the CBOR one.
+      local big = {}
+      for _, word in ipairs(words_of(options_of(class).big)) do big[word] = true end
+      assert.same(sorted(upvalue(new, "BIG")), sorted(big))
+    end)
+  end
+
+  it("have the words of a peer's options", function()
+    local tried = 0
+    local options = classes["fkrpc.wire.options"].fields
+    for name, kind in pairs(options) do
+      for _, word in ipairs(words_of(kind)) do
+        local accepted = false
+        for _, codec in ipairs({ "json", "cbor" }) do
+          local given = { codec = codec }
+          given[name] = word
+          accepted = pcall(fkrpc.pair, given) or accepted
+        end
+        -- 64-bit cdata are LuaJIT's alone.
+        local possible = word ~= "cdata" or fkrpc.features().lua == "luajit"
+        assert.equal(possible, accepted, name .. " = " .. word)
+        tried = tried + 1
+      end
+    end
+    assert.is_true(tried > 8)
+    assert.same(sorted(upvalue(fkrpc.stdio, "senders")), (function()
+      local words = words_of(classes["fkrpc.stdio.options"].fields.print)
+      table.sort(words)
+      return words
+    end)())
+  end)
+
+  it("have the options of a call and of an error", function()
+    assert.same({ "timeout" }, sorted(classes["fkrpc.call.options"].fields))
+    other:on("quick", function() return 1 end)
+    assert.equal(1, one:call("quick", nil, { timeout = 60 }))
+    assert.is_false(pcall(one.call, one, "quick", nil, { patience = 60 }))
+  end)
+end)

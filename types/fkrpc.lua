@@ -1,0 +1,218 @@
+---@meta fkrpc
+
+-- Definitions for the Lua language server; the submodules' are in fkrpc/. Nothing here runs.
+-- spec/types_spec.lua compares all of it with the library.
+
+---JSON-RPC 2.0 over stdin and stdout, JSON and CBOR, for programs that serve a parent or run children.
+---`require "fkrpc"` sets no globals.
+---@class fkrpc
+---@field _VERSION string `"fkrpc 0.1.0"`
+---@field null lightuserdata null in JSON and CBOR, both ways; equal to lua-cjson's `cjson.null`, not equal to nil
+---@field json fkrpc.json the same table as `require "fkrpc.json"`
+---@field cbor fkrpc.cbor the same table as `require "fkrpc.cbor"`
+---@field jsonrpc fkrpc.jsonrpc the same table as `require "fkrpc.jsonrpc"`
+---@field random fkrpc.random the same as `require "fkrpc.random"`
+---@field compat fkrpc.compat modules of FreeKill programs; `require "fkrpc.compat"` installs all of them
+local fkrpc = {}
+
+---Does nothing until it is called: `fkrpc.compat{ "socket", "lfs" }` puts these modules into package.preload, a call
+---without arguments all that there are: socket, lfs, posix, posix.sys.time, posix.time, qrandomgen,
+---freekill-qrandomgen, json, cjson, cjson.safe, server.rpc.cbor, server.rpc.stdio, server.rpc.jsonrpc.
+---@class fkrpc.compat
+---@overload fun(names?: string[]): fkrpc.compat
+
+---What this build is.
+---@class fkrpc.features
+---@field version string
+---@field lua string the Lua it was built for: `"lua51"` ... `"lua55"`, `"luajit"`
+
+---What this build is.
+---@return fkrpc.features
+function fkrpc.features() end
+
+---Mark a table (or a new one) as an array: it encodes as `[]` when empty, and with holes it is refused.
+---@generic T: table
+---@param t? T
+---@return T t the same table
+function fkrpc.array(t) end
+
+---Mark a table (or a new one) as an object: it encodes as `{}` when empty; in JSON its number keys become strings.
+---@generic T: table
+---@param t? T
+---@return T t the same table
+function fkrpc.object(t) end
+
+---@class fkrpc.error.fields
+---@field code? integer any integer; -32000 by default. -32768 to -32000 belong to JSON-RPC
+---@field message? string the standard message of the code by default
+---@field data? any what can be encoded
+
+---An error object. Raised by a handler, or returned as its second value, it goes to the caller unchanged.
+---@param fields fkrpc.error.fields
+---@return fkrpc.error
+function fkrpc.error(fields) end
+
+---Why a call failed. `tostring` gives `code: message (data)`.
+---@class fkrpc.error
+---@field code integer|"closed"|"timeout"|"depth" an integer came from the other end; a word is ours
+---@field message string
+---@field data? any
+
+-- ---- peers ----------------------------------------------------------------------------------------------------------
+
+---What is spoken; both ends need the same.
+---@class fkrpc.wire.options
+---@field codec? "json"|"cbor" lines of JSON (default), or a sequence of CBOR items
+---@field keys? "string"|"freekill" CBOR only: names as JSON-RPC has them (default), or FreeKill's numbers for them
+---@field strings? "utf8"|"bytes"|"text" JSON: `"utf8"` (default) or `"bytes"`, which sends and takes any byte. CBOR: `"bytes"` (default), or `"text"`, which sends valid UTF-8 as text strings
+---@field big? "error"|"float"|"string"|"wrap"|"cdata" integers Lua cannot hold, when received; see `fkrpc.json.options` and `fkrpc.cbor.options`. `"wrap"` is the default of `keys = "freekill"`
+---@field depth? integer how deep tables of a message may nest, 8 to 1000; 128 by default
+
+---@class fkrpc.pair.options: fkrpc.wire.options
+
+---@class fkrpc.stdio.options: fkrpc.wire.options
+---@field print? "stderr"|"notify"|"request" where Lua's print goes: stderr (default), or to the other end as notification or request `print` with the arguments as strings
+
+---@class fkrpc.spawn.options: fkrpc.wire.options
+---@field [integer] string the program, looked up on the PATH, and its arguments
+---@field command? string[] the same, in place of the array part
+---@field env? table<string, string|false> changes to the environment; false removes a variable
+---@field cwd? string the folder to start in
+
+---Take stdin and stdout for the protocol: the peer is whoever started this process. Descriptor 0 becomes /dev/null,
+---descriptor 1 stderr; `dbg` and `debug.debug` do nothing until it is closed. Call it once.
+---@param options? fkrpc.stdio.options
+---@return fkrpc.peer? peer nil if the descriptors cannot be had
+---@return string? message
+---@return integer? errno
+function fkrpc.stdio(options) end
+
+---Start a program; the peer is at its stdin and stdout, its stderr is ours.
+---@param options fkrpc.spawn.options
+---@return fkrpc.child? child nil if it cannot be started
+---@return string? message
+---@return integer? errno
+function fkrpc.spawn(options) end
+
+---Two peers in memory, each the other's end: for tests. While one waits, the other runs.
+---@param options? fkrpc.pair.options
+---@return fkrpc.peer one
+---@return fkrpc.peer other
+function fkrpc.pair(options) end
+
+---What a handler is told about a message, if it takes a second parameter.
+---@class fkrpc.context
+---@field peer fkrpc.peer where it came from
+---@field method string
+---@field id? integer|number|string|lightuserdata the request's id (`fkrpc.null` for null); nil for a notification
+---@field notification boolean nobody waits for a result
+
+---Its first value is the result. To fail: `return nil, fkrpc.error{...}` or `error(fkrpc.error{...})`, which the caller
+---gets unchanged; `return nil, "text"`, which is -32000 with the text as data; anything else raised is -32603 with its
+---message as data, its traceback goes to stderr. It must not yield outside of coroutines of its own.
+---@alias fkrpc.handler fun(params: table, ctx: fkrpc.context): any, any
+
+---One end of a conversation.
+---@class fkrpc.peer
+local peer = {}
+
+---Handle requests and notifications of this name; `"*"` those that no other handler takes. nil takes it away.
+---@param method string
+---@param handler? fkrpc.handler
+---@return fkrpc.peer self
+function peer:on(method, handler) end
+
+---@class fkrpc.call.options
+---@field timeout? number seconds; none by default. A late reply is dropped
+
+---Call a method of the other end and wait. It failed if and only if `err ~= nil`; a null result is nil. Meanwhile
+---requests are served, 64 levels deep at most. Raises if params cannot be encoded, naming the value.
+---@param method string
+---@param params? table an empty one is sent as `[]` unless marked as an object
+---@param options? fkrpc.call.options
+---@return any result
+---@return fkrpc.error? err code from the other end, or `"closed"`, `"timeout"`, `"depth"`
+function peer:call(method, params, options) end
+
+---`call` that returns the result and raises the error.
+---@param method string
+---@param params? table
+---@param options? fkrpc.call.options
+---@return any result
+function peer:must(method, params, options) end
+
+---Tell the other end something; there is no answer. Raises if params cannot be encoded.
+---@param method string
+---@param params? table
+---@return true? sent nil if the connection is closed
+---@return fkrpc.error? err
+function peer:notify(method, params) end
+
+---Serve until the other end closes (`"eof"`), `stop` is called (`"stopped"`) or the connection is closed or breaks.
+---@return "eof"|"stopped"|"closed" why
+---@return string? detail
+function peer:serve() end
+
+---Serve one message.
+---@param timeout? number seconds to wait for it; without one, as long as it takes
+---@return boolean? served false if time was over (or, in a pair, nothing is there); nil if the connection has ended
+---@return fkrpc.error? err
+function peer:step(timeout) end
+
+---Make `serve` return once the present request is answered.
+function peer:stop() end
+
+---Close both directions; twice does no harm. Of a child: it sees the end of its input, and is not signalled.
+function peer:close() end
+
+---Send bytes as they are.
+---@param bytes string
+---@return true? sent nil if the connection is closed
+---@return fkrpc.error? err
+function peer:send_raw(bytes) end
+
+---Counts since the beginning.
+---@class fkrpc.stats
+---@field received integer messages of any kind; a batch counts by its members
+---@field requests integer requests and notifications among them
+---@field replies integer replies that somebody waited for
+---@field strays integer replies that nobody waited for
+---@field malformed integer what could not be read or is no valid message
+---@field waiting integer calls that wait at this moment
+---@field open boolean
+
+---Counts since the beginning.
+---@return fkrpc.stats
+function peer:stats() end
+
+---A peer that is a process started by `fkrpc.spawn`.
+---@class fkrpc.child: fkrpc.peer
+---@field pid integer
+local child = {}
+
+---How a process ended, and what it used.
+---@class fkrpc.exit
+---@field code? integer if it ended by itself
+---@field signal? integer if a signal ended it
+---@field user number CPU seconds, of it and the children it waited for
+---@field system number CPU seconds in the kernel, likewise
+---@field max_rss integer the most memory it had, in bytes
+
+---Wait for the process to end. Nothing is read meanwhile. Asked again, it answers the same.
+---@param timeout? number seconds; without one, as long as it takes
+---@return fkrpc.exit|false|nil ended false if it still runs; nil if that cannot be known
+---@return string? message
+---@return integer? errno
+function child:wait(timeout) end
+
+---Close its stdin: it sees the end of its input; what it says can still be read.
+function child:close_stdin() end
+
+---Send it a signal.
+---@param signal? integer 15 (SIGTERM) by default; 9 kills; 0 only asks whether it is there
+---@return true? sent nil if it was waited for already, or there is no such signal
+---@return string? message
+---@return integer? errno
+function child:kill(signal) end
+
+return fkrpc
