@@ -6,7 +6,9 @@ local helper = require("spec.helper")
 local program = require("spec.program")
 local fkrpc = require("fkrpc")
 
-local FILES = { "fkrpc.lua", "fkrpc/json.lua", "fkrpc/cbor.lua", "fkrpc/jsonrpc.lua", "fkrpc/random.lua" }
+local FILES = {
+  "fkrpc.lua", "fkrpc/json.lua", "fkrpc/cbor.lua", "fkrpc/jsonrpc.lua", "fkrpc/random.lua", "fkrpc/watchdog.lua",
+}
 
 -- Classes by name: { fields = { name = type }, functions = { name = parameter count } }.
 local function read_definitions()
@@ -75,7 +77,7 @@ local one, other = fkrpc.pair()
 local peer = getmetatable(one).__index
 local child = getmetatable(assert(fkrpc.spawn({ "true" }))).__index
 local loaded = {
-  fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.compat, fkrpc.stdio, fkrpc.spawn, fkrpc.pair,
+  fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.watchdog, fkrpc.compat, fkrpc.stdio, fkrpc.spawn, fkrpc.pair,
 }
 
 local LIVE = {
@@ -85,6 +87,7 @@ local LIVE = {
   ["fkrpc.jsonrpc"] = fkrpc.jsonrpc,
   ["fkrpc.jsonrpc.errors"] = fkrpc.jsonrpc.errors,
   ["fkrpc.random"] = fkrpc.random,
+  ["fkrpc.watchdog"] = fkrpc.watchdog,
   ["fkrpc.generator"] = debug.getmetatable(fkrpc.random(1)).__index,
   ["fkrpc.peer"] = peer,
   ["fkrpc.child"] = child,
