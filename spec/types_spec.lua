@@ -8,7 +8,7 @@ local fkrpc = require("fkrpc")
 
 local FILES = {
   "fkrpc.lua", "fkrpc/json.lua", "fkrpc/cbor.lua", "fkrpc/jsonrpc.lua", "fkrpc/random.lua", "fkrpc/clock.lua",
-  "fkrpc/fs.lua",
+  "fkrpc/fs.lua", "fkrpc/watchdog.lua",
 }
 
 -- Classes by name: { fields = { name = type }, functions = { name = parameter count } }.
@@ -78,8 +78,8 @@ local one, other = fkrpc.pair()
 local peer = getmetatable(one).__index
 local child = getmetatable(assert(fkrpc.spawn({ "true" }))).__index
 local loaded = {
-  fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.compat, fkrpc.stdio, fkrpc.spawn, fkrpc.pair, fkrpc.clock,
-  fkrpc.fs,
+  fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.watchdog, fkrpc.compat, fkrpc.stdio, fkrpc.spawn, fkrpc.pair,
+  fkrpc.clock, fkrpc.fs,
 }
 
 local LIVE = {
@@ -89,6 +89,7 @@ local LIVE = {
   ["fkrpc.jsonrpc"] = fkrpc.jsonrpc,
   ["fkrpc.jsonrpc.errors"] = fkrpc.jsonrpc.errors,
   ["fkrpc.random"] = fkrpc.random,
+  ["fkrpc.watchdog"] = fkrpc.watchdog,
   ["fkrpc.generator"] = debug.getmetatable(fkrpc.random(1)).__index,
   ["fkrpc.clock"] = fkrpc.clock,
   ["fkrpc.fs"] = fkrpc.fs,

@@ -14,6 +14,7 @@
 ---@field random fkrpc.random the same as `require "fkrpc.random"`
 ---@field clock fkrpc.clock the same table as `require "fkrpc.clock"`
 ---@field fs fkrpc.fs the same table as `require "fkrpc.fs"`
+---@field watchdog fkrpc.watchdog the same as `require "fkrpc.watchdog"`
 ---@field compat fkrpc.compat modules of FreeKill programs; `require "fkrpc.compat"` installs all of them
 local fkrpc = {}
 

@@ -40,6 +40,7 @@ const MODULES: &[Module] = modules![
     "clock",
     "fs",
     "random",
+    "watchdog",
     "compat",
     "compat/uncovered",
     "compat/json",
