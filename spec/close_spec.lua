@@ -54,7 +54,7 @@ describe("the end of a Lua state", function()
         print(fine, message)
       end
     ]])
-    assert.truthy(done.out:find("^false\t.*not an open connection"), done.out .. done.err)
+    assert.truthy(done.out:find("^false\t.*library state is gone"), done.out .. done.err)
     assert.equal(0, done.code, done.err)
   end)
 

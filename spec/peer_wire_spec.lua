@@ -41,10 +41,17 @@ local NULL = fkrpc.null
 describe("bad input gets its code", function()
   it("-32700 with a null id when it is no JSON", function()
     assert.same({ { -32700, NULL }, { -32700, NULL }, { -32700, NULL }, { -32700, NULL }, { 3, 1 } }, codes(
-      "{\n" .. "hello\n" .. '{"jsonrpc":"2.0","id":1,"method":"a\255"}\n' .. "\n"
+      "{\n" .. "hello\n" .. '{"jsonrpc":"2.0","method":"a\255"}\n' .. "\n"
         .. '{"jsonrpc":"2.0","id":1,"method":"add","params":[1,2]}\n'))
     assert.same({ { -32700, NULL }, { 3, 2 } }, codes(("["):rep(100000) .. "\n"
       .. '{"jsonrpc":"2.0","id":2,"method":"add","params":[1,2]}\n'))
+  end)
+
+  it("-32600 with its id when it can only be read with the limits off", function()
+    assert.same({ { -32600, 1 }, { -32600, "x" }, { -32600, 3 } }, codes(
+      '{"jsonrpc":"2.0","id":1,"method":"a\255"}\n'
+        .. '{"jsonrpc":"2.0","id":"x","method":"add","params":[1e9,18446744073709551616]}\n'
+        .. '{"jsonrpc":"2.0","id":3,"method":"add","params":' .. ("["):rep(200) .. ("]"):rep(200) .. "}\n"))
   end)
 
   it("-32600 when it is JSON and no request", function()

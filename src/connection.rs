@@ -4,7 +4,7 @@
 //! reason why there is neither.
 
 use crate::codec::{ErrorKind, Tape};
-use crate::peer::{Incoming, Peer};
+use crate::peer::{Incoming, Peer, Problem};
 use crate::sys::clock;
 use crate::sys::error::describe;
 use crate::sys::stderr;
@@ -55,6 +55,8 @@ pub struct Connection {
     pub wire: Wire,
     /// Why the connection broke, if it did.
     pub broken: Option<String>,
+    /// What the log calls it.
+    pub name: String,
     /// Messages that lead nowhere are not logged: whoever uses the connection sees the answers himself.
     pub quiet: bool,
     ended: bool,
@@ -70,6 +72,7 @@ impl Connection {
             peer,
             wire,
             broken: None,
+            name: String::from("connection"),
             quiet: false,
             ended: false,
             stopping: false,
@@ -202,19 +205,31 @@ impl Connection {
         Ok(Some(incoming))
     }
 
+    /// A notification nobody handles.
+    pub fn unhandled(&mut self, message: &[u8]) {
+        self.peer.stats.unhandled += 1;
+        self.peer.problem = Some(Problem::Unhandled);
+        self.report(message);
+    }
+
     /// Messages that lead nowhere are never dropped in silence: the first, second, fourth, eighth ... is logged.
     fn report(&mut self, message: &[u8]) {
-        const SHOWN: usize = 80;
-        let odd = self.peer.stats.strays + self.peer.stats.malformed;
-        if odd == self.reported || self.quiet {
+        const SHOWN: usize = 120;
+        let Some(problem) = self.peer.problem.take() else {
+            return;
+        };
+        if self.quiet {
             return;
         }
-        self.reported = odd;
-        if odd.is_power_of_two() {
-            let shown = &message[..message.len().min(SHOWN)];
+        self.reported += 1;
+        if self.reported.is_power_of_two() {
+            let shown = message[..message.len().min(SHOWN)].escape_ascii().to_string();
             let text = format!(
-                "fkrpc: not a usable message (number {odd} of its kind on this connection): {}\n",
-                shown.escape_ascii()
+                "fkrpc: {}: {problem}: {}{} (number {} like this)\n",
+                self.name,
+                shown.replace("\\\"", "\""),
+                if message.len() > SHOWN { "..." } else { "" },
+                self.reported,
             );
             stderr::log(text.as_bytes());
         }

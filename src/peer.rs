@@ -14,6 +14,7 @@
 
 mod accept;
 mod batch;
+mod recover;
 
 use crate::codec::tape::Node;
 use crate::codec::{cbor, json, CodecError, ErrorKind};
@@ -22,6 +23,7 @@ use crate::frame::{Framing, Inbox};
 use crate::message::{Id, INTERNAL_ERROR, METHOD_NOT_FOUND};
 use crate::slots::{Batches, Slot, Slots};
 use std::collections::VecDeque;
+use std::fmt;
 
 /// How a scanner is told to read messages.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +77,32 @@ pub enum Reply {
     },
     /// The reply breaks the rules: its error is none.
     Malformed(&'static str),
+    /// Whose reply it is can be read, what it says cannot.
+    Undecodable(ErrorKind),
+}
+
+/// Why a message leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// It cannot be decoded.
+    Unreadable(CodecError),
+    /// It is decoded, but no message of JSON-RPC.
+    Refused(&'static str),
+    /// A reply (or error) no call waits for: it is late, or its id is unknown.
+    Stray,
+    /// A notification nobody handles.
+    Unhandled,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Unreadable(error) => write!(f, "a message that cannot be read ({error})"),
+            Problem::Refused(why) => write!(f, "a message that is none ({why})"),
+            Problem::Stray => f.write_str("a reply no call waits for (late, or of an unknown id)"),
+            Problem::Unhandled => f.write_str("a notification nobody handles"),
+        }
+    }
 }
 
 /// Counters of a conversation.
@@ -90,6 +118,8 @@ pub struct Stats {
     pub strays: u64,
     /// Messages that could not be read or are no valid request.
     pub malformed: u64,
+    /// Notifications nobody handled.
+    pub unhandled: u64,
 }
 
 /// A call that waits for its reply.
@@ -121,6 +151,8 @@ pub struct Peer {
     last_id: i64,
     /// Counters.
     pub stats: Stats,
+    /// Why the last message led nowhere, until somebody takes it to log it.
+    pub problem: Option<Problem>,
 }
 
 /// Ids go from 1 to this and start over, as FreeKill's do: they stay small on the wire.
@@ -130,20 +162,22 @@ impl Peer {
     /// A new conversation.
     #[must_use]
     pub fn new(encoding: Encoding, scan: Scan) -> Self {
-        let (framing, depth) = match scan {
-            Scan::Json(options) => (Framing::Line, options.max_depth),
-            Scan::Cbor(options) => (Framing::CborSequence, options.max_depth),
+        let framing = match scan {
+            Scan::Json(_) => Framing::Line,
+            Scan::Cbor(_) => Framing::CborSequence,
         };
         Self {
             encoding,
             scan,
-            inbox: Inbox::new(framing, depth),
+            // Deeper than any message may be: that one is too deep is found where its sender can still be told.
+            inbox: Inbox::new(framing, recover::DEPTH),
             queue: VecDeque::new(),
             pending: Vec::new(),
             slots: Slots::default(),
             batches: Batches::default(),
             last_id: 0,
             stats: Stats::default(),
+            problem: None,
         }
     }
 

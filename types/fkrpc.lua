@@ -180,6 +180,7 @@ function peer:send_raw(bytes) end
 ---@field requests integer requests and notifications among them
 ---@field replies integer replies that somebody waited for
 ---@field strays integer replies that nobody waited for
+---@field unhandled integer notifications that nobody handled
 ---@field malformed integer what could not be read or is no valid message
 ---@field waiting integer calls that wait at this moment
 ---@field open boolean

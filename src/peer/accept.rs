@@ -1,9 +1,9 @@
 //! What a received message is, and what is done about it before any handler.
 
-use super::{Incoming, Peer, Reply, Scan};
+use super::{Incoming, Peer, Problem, Reply, Scan};
 use crate::codec::tape::{Node, Tape};
-use crate::codec::{cbor, json, CodecError, ErrorKind};
-use crate::message::{Envelope, ErrorObject, Id, Standard, INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR};
+use crate::codec::{cbor, json, ErrorKind};
+use crate::message::{Envelope, ErrorObject, Id, Standard, INVALID_PARAMS, INVALID_REQUEST};
 use crate::slots::Slot;
 
 impl Peer {
@@ -28,7 +28,7 @@ impl Peer {
             if error.kind == ErrorKind::OutOfMemory {
                 return Err(error.kind);
             }
-            return self.unreadable(error, message, batch, out);
+            return self.recover(error, message, batch, awaited, tape, out);
         }
         let Some(envelope) = Envelope::read(tape, message, 0, self.encoding.keys()) else {
             return match tape.node(0) {
@@ -59,29 +59,20 @@ impl Peer {
         }
     }
 
-    /// The inbox found the stream itself broken.
-    ///
-    /// # Errors
-    /// `OutOfMemory`.
-    pub fn broken(&mut self, error: CodecError, out: &mut Vec<u8>) -> Result<Incoming, ErrorKind> {
-        self.unreadable(error, b"", None, out)
-    }
-
-    fn unreadable(
+    fn refuse(
         &mut self,
-        error: CodecError,
-        message: &[u8],
+        standard: Standard,
+        id: Id,
+        why: &'static str,
         batch: Option<usize>,
         out: &mut Vec<u8>,
     ) -> Result<Incoming, ErrorKind> {
-        let text = match self.scan {
-            Scan::Json(_) => format!("{} at column {}", error.kind, error.line_column(message).1),
-            Scan::Cbor(_) => error.to_string(),
-        };
-        self.refuse(PARSE_ERROR, Id::Null, &text, batch, out)
+        self.problem = Some(Problem::Refused(why));
+        self.answer(standard, id, why, batch, out)
     }
 
-    fn refuse(
+    /// The answer to a message that no handler will see.
+    pub(super) fn answer(
         &mut self,
         standard: Standard,
         id: Id,
@@ -172,16 +163,25 @@ impl Peer {
         }
         let id = match envelope.id.map(|at| tape.node(at).0) {
             Some(Node::Int(id)) => id,
-            _ => {
-                self.stats.strays += 1;
-                return Ok(Incoming::Handled);
-            }
+            _ => return Ok(self.stray()),
         };
         if Some(id) == awaited {
             self.forget(id);
             self.stats.replies += 1;
             return Ok(Incoming::Reply(self.read_reply(message, tape, envelope)));
         }
+        self.keep(id, message)
+    }
+
+    /// Nobody waits for this reply.
+    pub(super) fn stray(&mut self) -> Incoming {
+        self.stats.strays += 1;
+        self.problem = Some(Problem::Stray);
+        Incoming::Handled
+    }
+
+    /// Keep a reply for the outer call that waits for it.
+    pub(super) fn keep(&mut self, id: i64, message: &[u8]) -> Result<Incoming, ErrorKind> {
         match self.pending.iter_mut().find(|call| call.id == id) {
             Some(call) if call.arrived.is_none() => {
                 let mut copy = Vec::new();
@@ -191,7 +191,7 @@ impl Peer {
                 call.arrived = Some(copy);
                 self.stats.received -= 1; // it is counted when its caller reads it
             }
-            _ => self.stats.strays += 1,
+            _ => return Ok(self.stray()),
         }
         Ok(Incoming::Handled)
     }
@@ -230,7 +230,7 @@ impl Peer {
 ///
 /// # Errors
 /// `OutOfMemory`: a string may be as long as its message.
-fn read_id(tape: &Tape, message: &[u8], at: Option<usize>) -> Result<Option<Option<Id>>, ErrorKind> {
+pub(super) fn read_id(tape: &Tape, message: &[u8], at: Option<usize>) -> Result<Option<Option<Id>>, ErrorKind> {
     let Some(at) = at else { return Ok(Some(None)) };
     let (node, _) = tape.node(at);
     let id = match node {

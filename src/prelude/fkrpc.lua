@@ -1,6 +1,6 @@
 -- The module table. Submodules load on first use, so that `require "fkrpc"` stays cheap.
 local native = ...
-local setmetatable, type, error, tostring = setmetatable, type, error, tostring
+local setmetatable, type, error, tostring, pairs = setmetatable, type, error, tostring, pairs
 local rawget = rawget
 
 local fkrpc = {
@@ -38,6 +38,11 @@ end
 function fkrpc.error(fields)
   if type(fields) ~= "table" then
     error("bad argument #1 to 'error' (table { code =, message =, data = } expected, got " .. type(fields) .. ")", 2)
+  end
+  for name in pairs(fields) do
+    if name ~= "code" and name ~= "message" and name ~= "data" then
+      error("bad argument #1 to 'error' (unknown field '" .. tostring(name) .. "')", 2)
+    end
   end
   local code = fields.code
   if code == nil then code = -32000 end

@@ -220,6 +220,11 @@ function jsonrpc.handle(methods, text)
   if type(text) ~= "string" then
     error("bad argument #2 to 'handle' (string expected, got " .. type(text) .. ")", 2)
   end
+  if text:find("\n", 1, true) then
+    -- Below, several lines become one: an error's place is told while they are still there.
+    local value, message = json.decode(text)
+    if value == nil then return json.encode(jsonrpc.error(nil, errors.get("parse_error", message))) end
+  end
   local server = servers[methods] or new_server(methods)
   servers[methods] = nil
   -- One line is one message. A carriage return is white space where a line feed is, and as wrong inside a string.

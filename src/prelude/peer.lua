@@ -34,7 +34,7 @@ end
 
 -- The error object for whatever a handler raised. One with a code goes out unchanged; of anything else the caller sees
 -- the message and we the traceback.
-local function raised(co, e)
+local function raised(self, co, e)
   if type(e) == "table" then
     local code = rawget(e, "code")
     if type(code) == "number" and code % 1 == 0 and code >= -2 ^ 53 and code <= 2 ^ 53 then return e end
@@ -51,17 +51,21 @@ local function raised(co, e)
     text = text or "(error object is a " .. type(e) .. " value)"
   end
   local report = text:find("\nstack traceback:\n", 1, true) and text or traceback(co, text)
-  log("fkrpc: a handler failed: " .. report .. "\n")
+  log("fkrpc: " .. self.name .. ": a handler failed: " .. report .. "\n")
   return { code = INTERNAL_ERROR, message = native.standard_message(INTERNAL_ERROR), data = text }
+end
+
+local function no_peer(method)
+  error("fkrpc: this is no peer; call the method with a colon: peer:" .. method .. "(...)", 3)
 end
 
 local function too_deep()
   return local_error("depth", "more than " .. MAX_DEPTH .. " calls inside each other")
 end
 
-local function yielded()
+local function yielded(self)
   local text = "the handler yielded outside of any scheduler and cannot be resumed"
-  log("fkrpc: " .. text .. "\n")
+  log("fkrpc: " .. self.name .. ": " .. text .. "\n")
   return { code = INTERNAL_ERROR, message = native.standard_message(INTERNAL_ERROR), data = text }
 end
 
@@ -108,7 +112,7 @@ end
 local function finish(self, co, slot, ok, first, event, detail)
   if ok and first == IDLE then return true, event, detail end
   local made, e
-  if ok then made, e = pcall(yielded) else made, e = pcall(raised, co, first) end
+  if ok then made, e = pcall(yielded, self) else made, e = pcall(raised, self, co, first) end
   reply(self.conn, self.handlers, slot or self.slot, nil, made and e or FAILED)
   return false
 end
@@ -161,7 +165,7 @@ end
 
 --- Serve requests until the other end closes. `"eof" | "stopped" | "closed", detail`.
 function Peer:serve()
-  local outer, depth, co = self.slot, self.depth, self.serving
+  local outer, depth, co = self.slot, self.depth or no_peer("serve"), self.serving
   if depth >= MAX_DEPTH then error(too_deep(), 0) end
   co = co or waiting(self, serving)
   self.serving = nil
@@ -179,7 +183,7 @@ function Peer:step(timeout)
   if timeout ~= nil and type(timeout) ~= "number" then
     error("bad argument #1 to 'step' (seconds expected, got " .. type(timeout) .. ")", 2)
   end
-  if self.depth >= MAX_DEPTH then return nil, too_deep() end
+  if (self.depth or no_peer("step")) >= MAX_DEPTH then return nil, too_deep() end
   prepare(self)
   local slot, event, detail, ctx = receive(self.conn, self.handlers, timeout, true)
   if slot then
@@ -212,7 +216,7 @@ end
 function Peer:call(method, params, options)
   local timeout
   if options ~= nil then timeout = timeout_of(options) end
-  local depth = self.depth
+  local depth = self.depth or no_peer("call")
   if depth >= MAX_DEPTH then return nil, too_deep() end
   if not self.answering[depth] then prepare(self) end
   local conn, handlers = self.conn, self.handlers
@@ -231,7 +235,7 @@ end
 
 --- Call a method and return its result; raise the error object if it failed.
 function Peer:must(method, params, options)
-  local result, err = self:call(method, params, options)
+  local result, err = Peer.call(self, method, params, options)
   if err ~= nil then error(err, 0) end
   return result
 end
@@ -301,6 +305,7 @@ local function new(conn, name)
     conn = conn, handlers = handlers, name = name, depth = 0, slot = 0, answering = {},
   }, Peer)
   handlers[0] = self
+  native.name(conn, name)
   return self
 end
 

@@ -80,9 +80,10 @@ local function spawn(given)
   local conn
   conn, message, errno = native.adopt(process, unpack(arguments, 1, 10))
   if not conn then return nil, message, errno end
-  local self = setmetatable(peer.new(conn, "child " .. name), Child)
+  local pid = native.process_pid(process)
+  local self = setmetatable(peer.new(conn, ("child %d, %s"):format(pid, name)), Child)
   self.process = process
-  self.pid = native.process_pid(process)
+  self.pid = pid
   return self
 end
 

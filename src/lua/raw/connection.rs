@@ -103,7 +103,7 @@ pub unsafe fn check(lua: *mut lua_State, index: c_int) -> *mut Conn {
         }
         raise(
             lua,
-            b"fkrpc: this is not an open connection (its library state is gone?)",
+            b"fkrpc: this is no peer (or its library state is gone); call its methods with a colon: peer:call(...)",
         )
     }
 }
@@ -316,6 +316,23 @@ pub unsafe extern "C-unwind" fn stop(lua: *mut lua_State) -> c_int {
     0
 }
 
+/// `name(connection, text)`: what the log calls it.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn name(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof; the text stays on the stack.
+    unsafe {
+        let conn = check(lua, 1);
+        ffi::luaL_checktype(lua, 2, ffi::LUA_TSTRING);
+        let text = super::state::string(lua, 2);
+        if guarded(|| (*conn).core.name = String::from_utf8_lossy(text).into_owned()).is_err() {
+            raise(lua, Panic::TEXT);
+        }
+    }
+    0
+}
+
 /// `mute(connection)`: do not log messages that lead nowhere.
 ///
 /// # Safety
@@ -346,6 +363,8 @@ pub unsafe extern "C-unwind" fn stats(lua: *mut lua_State) -> c_int {
             (c"replies", stats.replies),
             (c"strays", stats.strays),
             (c"malformed", stats.malformed),
+            (c"unhandled", stats.unhandled),
+            (c"unhandled", stats.unhandled),
             (c"waiting", waiting as u64), // OK because usize is at most 64 bits
         ] {
             ffi::lua_pushinteger(lua, i64::try_from(value).unwrap_or(i64::MAX));

@@ -36,6 +36,7 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"close", connection::close),
     (c"close_output", connection::close_output),
     (c"stop", connection::stop),
+    (c"name", connection::name),
     (c"mute", connection::mute),
     (c"stats", connection::stats),
     (c"request", send::request),

@@ -72,6 +72,8 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
             }
             if slot != 0 {
                 refuse(lua, conn, job, slot, method);
+            } else if guarded(|| (*conn).core.unhandled(&(*job).source)).is_err() {
+                raise(lua, Panic::TEXT);
             }
             if wait.single {
                 return Got::Event(Event::Handled);
@@ -257,18 +259,35 @@ unsafe fn push_reply(lua: *mut lua_State, job: *mut Job, reply: Reply) {
                 }
                 set_error_metatable(lua);
             }
-            Reply::Malformed(text) => {
-                ffi::lua_pushnil(lua);
-                ffi::lua_createtable(lua, 0, 3);
-                ffi::lua_pushinteger(lua, crate::message::INTERNAL_ERROR.code);
-                ffi::lua_setfield(lua, -2, c"code".as_ptr());
-                push_bytes(lua, b"Invalid reply");
-                ffi::lua_setfield(lua, -2, c"message".as_ptr());
-                push_bytes(lua, text.as_bytes());
-                ffi::lua_setfield(lua, -2, c"data".as_ptr());
-                set_error_metatable(lua);
-            }
+            Reply::Malformed(text) => push_invalid_reply(lua, job, text, None),
+            Reply::Undecodable(kind) => push_invalid_reply(lua, job, "the reply cannot be decoded", Some(kind)),
         }
+    }
+}
+
+/// Push nil and the error for a reply that came but says nothing usable.
+#[cold]
+unsafe fn push_invalid_reply(lua: *mut lua_State, job: *mut Job, text: &str, kind: Option<ErrorKind>) {
+    // SAFETY: as `receive`; the text is made in the job under `guarded`.
+    unsafe {
+        let made = guarded(|| {
+            (*job).message = match kind {
+                Some(kind) => format!("{text}: {kind}"),
+                None => text.to_owned(),
+            };
+        });
+        if made.is_err() {
+            raise(lua, Panic::TEXT);
+        }
+        ffi::lua_pushnil(lua);
+        ffi::lua_createtable(lua, 0, 3);
+        ffi::lua_pushinteger(lua, crate::message::INTERNAL_ERROR.code);
+        ffi::lua_setfield(lua, -2, c"code".as_ptr());
+        push_bytes(lua, b"Invalid reply");
+        ffi::lua_setfield(lua, -2, c"message".as_ptr());
+        push_bytes(lua, (*job).message.as_bytes());
+        ffi::lua_setfield(lua, -2, c"data".as_ptr());
+        set_error_metatable(lua);
     }
 }
 

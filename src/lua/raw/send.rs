@@ -54,6 +54,7 @@ impl Encoder {
 
 /// Why a call or notification did not go out.
 enum Unsent {
+    Method(ErrorKind),
     Value(Fail),
     Connection,
 }
@@ -85,7 +86,9 @@ unsafe fn send_call(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, with_id
             let id = if with_id { (*core).peer.begin_call()? } else { 0 };
             let encoding = (*core).peer.encoding;
             let write = || -> Result<(), Unsent> {
-                encoding.begin_call(&mut (*job).out, method, with_id.then_some(id), has_params)?;
+                encoding
+                    .begin_call(&mut (*job).out, method, with_id.then_some(id), has_params)
+                    .map_err(Unsent::Method)?;
                 if has_params {
                     encoder.run(4)?;
                 }
@@ -148,18 +151,20 @@ unsafe fn bad_argument(lua: *mut lua_State, text: &std::ffi::CStr, name: &std::f
     }
 }
 
-/// Params that cannot be encoded are the caller's mistake: raise with the path to the value.
+/// A method or params that cannot be encoded are the caller's mistake: raise with the path to the value.
 #[cold]
-unsafe fn bad_params(lua: *mut lua_State, job: *mut Job, fail: Fail, name: &str) -> ! {
+unsafe fn bad_call(lua: *mut lua_State, job: *mut Job, fail: Fail, number: &str, root: &str, name: &str) -> ! {
     // SAFETY: nothing is owned; the text is the job's.
     unsafe {
         if fail == Fail::Hook {
             ffi::lua_error(lua);
         }
         let made = guarded(|| {
-            let text = path::text(&*job, "params", fail);
+            let text = path::text(&*job, root, fail);
             (*job).out.clear();
-            (*job).out.extend_from_slice(b"bad argument #2 to '");
+            (*job).out.extend_from_slice(b"bad argument #");
+            (*job).out.extend_from_slice(number.as_bytes());
+            (*job).out.extend_from_slice(b" to '");
             (*job).out.extend_from_slice(name.as_bytes());
             (*job).out.extend_from_slice(b"' (");
             (*job).out.extend_from_slice(&text);
@@ -205,7 +210,8 @@ pub unsafe extern "C-unwind" fn request(lua: *mut lua_State) -> c_int {
         let job = enter(lua, &marker);
         let count = match send_call(lua, conn, job, true) {
             Ok(id) => call_result(lua, conn, job, id, deadline),
-            Err(Unsent::Value(fail)) => bad_params(lua, job, fail, "call"),
+            Err(Unsent::Method(kind)) => bad_call(lua, job, Fail::Codec(kind), "1", "method name", "call"),
+            Err(Unsent::Value(fail)) => bad_call(lua, job, fail, "2", "params", "call"),
             Err(Unsent::Connection) => {
                 ffi::lua_pushnil(lua);
                 ffi::lua_pushnil(lua);
@@ -234,7 +240,8 @@ pub unsafe extern "C-unwind" fn notify(lua: *mut lua_State) -> c_int {
                 ffi::lua_pushboolean(lua, 1);
                 1
             }
-            Err(Unsent::Value(fail)) => bad_params(lua, job, fail, "notify"),
+            Err(Unsent::Method(kind)) => bad_call(lua, job, Fail::Codec(kind), "1", "method name", "notify"),
+            Err(Unsent::Value(fail)) => bad_call(lua, job, fail, "2", "params", "notify"),
             Err(Unsent::Connection) => {
                 ffi::lua_pushnil(lua);
                 push_closed(lua, conn, job);
