@@ -8,6 +8,7 @@ use crate::peer::{Incoming, Peer};
 use crate::sys::clock;
 use crate::sys::error::describe;
 use crate::sys::stderr;
+use crate::text;
 use crate::wire::{Received, Wire};
 
 /// Why [`Connection::next`] has no message for its caller.
@@ -104,7 +105,10 @@ impl Connection {
             return Err(());
         }
         self.wire.send(bytes).map_err(|error| {
-            self.broken = Some(format!("cannot write to the peer: {}", describe(&error)));
+            self.broken = Some(text::string(format_args!(
+                "cannot write to the peer: {}",
+                describe(&error)
+            )));
         })
     }
 
@@ -155,7 +159,12 @@ impl Connection {
                 Ok(Received::TimedOut) => return Ok(Next::Event(Event::TimedOut)),
                 Ok(Received::Nothing) => return Ok(Next::Event(Event::Nothing)),
                 Err(error) if error.kind() == std::io::ErrorKind::OutOfMemory => return Err(ErrorKind::OutOfMemory),
-                Err(error) => self.broken = Some(format!("cannot read from the peer: {}", describe(&error))),
+                Err(error) => {
+                    self.broken = Some(text::string(format_args!(
+                        "cannot read from the peer: {}",
+                        describe(&error)
+                    )));
+                }
             }
         }
     }
@@ -212,10 +221,10 @@ impl Connection {
         self.reported = odd;
         if odd.is_power_of_two() {
             let shown = &message[..message.len().min(SHOWN)];
-            let text = format!(
+            let text = text::string(format_args!(
                 "fkrpc: not a usable message (number {odd} of its kind on this connection): {}\n",
                 shown.escape_ascii()
-            );
+            ));
             stderr::log(text.as_bytes());
         }
     }

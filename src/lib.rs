@@ -48,4 +48,5 @@ pub mod peer;
 pub mod random;
 pub mod slots;
 pub mod sys;
+pub mod text;
 pub mod wire;

@@ -5,6 +5,7 @@ use crate::codec::tape::{Node, Tape};
 use crate::codec::{cbor, json, CodecError, ErrorKind};
 use crate::message::{Envelope, ErrorObject, Id, Standard, INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR};
 use crate::slots::Slot;
+use crate::text;
 
 impl Peer {
     /// Read a message that [`Peer::next_message`] gave. An answer to be sent at once is appended to `out`.
@@ -74,11 +75,15 @@ impl Peer {
         batch: Option<usize>,
         out: &mut Vec<u8>,
     ) -> Result<Incoming, ErrorKind> {
-        let text = match self.scan {
-            Scan::Json(_) => format!("{} at column {}", error.kind, error.line_column(message).1),
-            Scan::Cbor(_) => error.to_string(),
+        let why = match self.scan {
+            Scan::Json(_) => text::string(format_args!(
+                "{} at column {}",
+                error.kind,
+                error.line_column(message).1
+            )),
+            Scan::Cbor(_) => text::string(format_args!("{error}")),
         };
-        self.refuse(PARSE_ERROR, Id::Null, &text, batch, out)
+        self.refuse(PARSE_ERROR, Id::Null, &why, batch, out)
     }
 
     fn refuse(

@@ -18,6 +18,7 @@ use crate::connection::{Event, Next, Wait};
 use crate::message::{standard_message, Id};
 use crate::peer::{Incoming, Reply};
 use crate::sys::stderr;
+use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
@@ -321,9 +322,10 @@ pub unsafe fn push_event(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, ev
         let unread = (*conn).core.peer.inbox.len();
         let detail = guarded(|| {
             (*job).message = match event {
-                Event::Closed => (*conn).core.broken.clone().unwrap_or_default(),
+                Event::Closed => text::copy((*conn).core.broken.as_deref().unwrap_or_default()),
                 Event::Eof if unread > 0 => {
-                    format!("the stream ended inside a message, {unread} bytes after its start")
+                    let what = "the stream ended inside a message";
+                    text::string(format_args!("{what}, {unread} bytes after its start"))
                 }
                 _ => String::new(),
             };
@@ -429,7 +431,7 @@ pub unsafe fn call_result(
         (*conn).core.peer.forget(id);
         ffi::lua_pushnil(lua);
         ffi::lua_pushnil(lua);
-        let copied = guarded(|| (*job).message = (*conn).core.broken.clone().unwrap_or_default());
+        let copied = guarded(|| (*job).message = text::copy((*conn).core.broken.as_deref().unwrap_or_default()));
         if code == b"closed" && copied.is_ok() && !job_is_silent(job) {
             push_local_error(lua, code, (*job).message.as_bytes());
         } else {
