@@ -8,7 +8,9 @@ use crate::peer::{Incoming, Peer, Problem};
 use crate::sys::clock;
 use crate::sys::error::describe;
 use crate::sys::stderr;
+use crate::text;
 use crate::wire::{Received, Wire};
+use std::fmt;
 
 /// Why [`Connection::next`] has no message for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +109,10 @@ impl Connection {
             return Err(());
         }
         self.wire.send(bytes).map_err(|error| {
-            self.broken = Some(format!("cannot write to the peer: {}", describe(&error)));
+            self.broken = Some(text::string(format_args!(
+                "cannot write to the peer: {}",
+                describe(&error)
+            )));
         })
     }
 
@@ -158,7 +163,12 @@ impl Connection {
                 Ok(Received::TimedOut) => return Ok(Next::Event(Event::TimedOut)),
                 Ok(Received::Nothing) => return Ok(Next::Event(Event::Nothing)),
                 Err(error) if error.kind() == std::io::ErrorKind::OutOfMemory => return Err(ErrorKind::OutOfMemory),
-                Err(error) => self.broken = Some(format!("cannot read from the peer: {}", describe(&error))),
+                Err(error) => {
+                    self.broken = Some(text::string(format_args!(
+                        "cannot read from the peer: {}",
+                        describe(&error)
+                    )));
+                }
             }
         }
     }
@@ -223,15 +233,31 @@ impl Connection {
         }
         self.reported += 1;
         if self.reported.is_power_of_two() {
-            let shown = message[..message.len().min(SHOWN)].escape_ascii().to_string();
-            let text = format!(
+            let shown = &message[..message.len().min(SHOWN)];
+            let text = text::string(format_args!(
                 "fkrpc: {}: {problem}: {}{} (number {} like this)\n",
                 self.name,
-                shown.replace("\\\"", "\""),
+                Shown(shown),
                 if message.len() > SHOWN { "..." } else { "" },
                 self.reported,
-            );
+            ));
             stderr::log(text.as_bytes());
         }
+    }
+}
+
+/// A message as the log shows it: control characters and other bytes escaped, quotes left as they are.
+struct Shown<'a>(&'a [u8]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in self.0.split_inclusive(|byte| *byte == b'"') {
+            let (text, quote) = match part.strip_suffix(b"\"") {
+                Some(text) => (text, "\""),
+                None => (part, ""),
+            };
+            write!(f, "{}{quote}", text.escape_ascii())?;
+        }
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@
 //! # References
 //! JSON-RPC 2.0 Specification; FreeKill's integer keys as in [`crate::message::Keys`].
 
-use crate::codec::{cbor::writer as cbor, json::writer as json, ErrorKind};
+use crate::codec::{cbor::writer as cbor, json::writer as json, simd::append_escaped, ErrorKind};
 use crate::message::{Id, Keys, Member};
 
 /// The encoding of a peer's messages.
@@ -270,7 +270,14 @@ fn write_lossy(out: &mut Vec<u8>, text: &[u8], utf8: bool) -> Written {
     match json::write_str(out, text, utf8) {
         Err(ErrorKind::InvalidUtf8) => {
             out.truncate(before);
-            json::write_str(out, String::from_utf8_lossy(text).as_bytes(), true)
+            put(out, b"\"")?;
+            for chunk in text.utf8_chunks() {
+                append_escaped(out, chunk.valid().as_bytes()).map_err(|_| ErrorKind::OutOfMemory)?;
+                if !chunk.invalid().is_empty() {
+                    put(out, "\u{fffd}".as_bytes())?;
+                }
+            }
+            put(out, b"\"")
         }
         written => written,
     }

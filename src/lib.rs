@@ -49,5 +49,6 @@ pub mod peer;
 pub mod random;
 pub mod slots;
 pub mod sys;
+pub mod text;
 pub mod watchdog;
 pub mod wire;

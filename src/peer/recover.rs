@@ -9,6 +9,7 @@ use super::{Incoming, Peer, Problem, Reply, Scan};
 use crate::codec::tape::{Node, Tape};
 use crate::codec::{cbor, json, Big, CodecError, ErrorKind};
 use crate::message::{Envelope, Id, INVALID_REQUEST, PARSE_ERROR};
+use crate::text;
 
 /// How deep a message may nest to be looked into at all.
 pub(super) const DEPTH: usize = 1000;
@@ -54,8 +55,12 @@ impl Peer {
     /// What the sender is told.
     fn reason(&self, error: CodecError, message: &[u8]) -> String {
         match self.scan {
-            Scan::Json(_) => format!("{} at column {}", error.kind, error.line_column(message).1),
-            Scan::Cbor(_) => error.to_string(),
+            Scan::Json(_) => text::string(format_args!(
+                "{} at column {}",
+                error.kind,
+                error.line_column(message).1
+            )),
+            Scan::Cbor(_) => text::string(format_args!("{error}")),
         }
     }
 

@@ -9,6 +9,7 @@ use super::state::{enter, guarded, leave, raise, string, Panic, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::cbor::{self, ScanOptions};
 use crate::codec::{CodecError, ErrorKind};
+use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
@@ -153,7 +154,7 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
                 2
             }
             Ok(Err(error)) => {
-                (*job).message = format!("{} at byte {}", error.kind, error.offset + 1);
+                (*job).message = text::string(format_args!("{} at byte {}", error.kind, error.offset + 1));
                 encode::failure(lua, job, error.offset)
             }
             Err(Panic) => raise(lua, Panic::TEXT),

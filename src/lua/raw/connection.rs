@@ -14,6 +14,7 @@ use crate::envelope::Encoding;
 use crate::message::Keys;
 use crate::peer::{Peer, Scan};
 use crate::sys::stdio;
+use crate::text;
 use crate::wire::Wire;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
@@ -195,7 +196,7 @@ pub unsafe extern "C-unwind" fn stdio(lua: *mut lua_State) -> c_int {
                 .peer
                 .inbox
                 .append(&taken.leftover)
-                .map_err(|error| fail(job, error.kind.to_string(), libc::ENOMEM))?;
+                .map_err(|error| fail(job, text::string(format_args!("{}", error.kind)), libc::ENOMEM))?;
             place.write(conn);
             Ok(())
         });

@@ -7,6 +7,7 @@ use super::path;
 use super::state::{enter, guarded, leave, push_bytes, raise, Job, Panic};
 use super::walk::{Fail, Format, Policy, Walk};
 use crate::codec::{Big, Integers};
+use crate::text::or_no_memory;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
@@ -43,7 +44,7 @@ pub unsafe fn value<F: Format>(lua: *mut lua_State, format: F, policy: Policy) -
             Ok(Err(fail)) => {
                 (*job).out = path::text(&*job, "", fail);
                 ffi::lua_pushnil(lua);
-                push_bytes(lua, &(*job).out);
+                push_bytes(lua, or_no_memory(&(*job).out));
                 leave(lua, job);
                 2
             }
@@ -61,7 +62,7 @@ pub unsafe fn failure(lua: *mut lua_State, job: *mut Job, offset: usize) -> c_in
     // SAFETY: the message is the job's.
     unsafe {
         ffi::lua_pushnil(lua);
-        push_bytes(lua, (*job).message.as_bytes());
+        push_bytes(lua, or_no_memory((*job).message.as_bytes()));
         ffi::lua_pushinteger(lua, offset as i64 + 1); // OK because a string is shorter than i64::MAX
         leave(lua, job);
         3

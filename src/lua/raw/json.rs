@@ -12,6 +12,7 @@ use super::state::{enter, guarded, leave, raise, string, Panic, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::json::{self, ScanOptions};
 use crate::codec::{CodecError, ErrorKind};
+use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
@@ -180,7 +181,8 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
             }
             Ok(Err(error)) => {
                 let (line, column) = error.line_column(text);
-                (*job).message = format!("{} at line {line} col {column} (byte {})", error.kind, error.offset + 1);
+                let (kind, byte) = (error.kind, error.offset + 1);
+                (*job).message = text::string(format_args!("{kind} at line {line} col {column} (byte {byte})"));
                 encode::failure(lua, job, error.offset)
             }
             Err(Panic) => raise(lua, Panic::TEXT),

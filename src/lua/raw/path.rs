@@ -1,11 +1,13 @@
 //! Texts for values that cannot be encoded: the path to the value and what is wrong with it.
 //!
-//! Used on failures only, so it may allocate freely; it refuses to print long or binary keys in full.
+//! It refuses to print long or binary keys in full. Memory may be what failed: what there is none for is left out.
 
 use super::state::Job;
 use super::walk::Fail;
 use crate::codec::ErrorKind;
+use crate::text;
 use mlua::ffi;
+use std::borrow::Cow;
 
 /// Longest part of a key that is shown.
 const SHOWN: usize = 40;
@@ -19,42 +21,41 @@ pub fn name(key: &[u8]) -> Vec<u8> {
         && !key[0].is_ascii_digit() // OK because the key is not empty
         && key.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
     if plain {
-        let mut segment = vec![b'.'];
-        segment.extend_from_slice(key);
-        return segment;
+        return text::joined(&[b".", key]);
     }
     let shown = &key[..key.len().min(SHOWN)];
     let dots = if shown.len() < key.len() { "..." } else { "" };
-    format!("[\"{}{dots}\"]", shown.escape_ascii()).into_bytes()
+    text::string(format_args!("[\"{}{dots}\"]", shown.escape_ascii())).into_bytes()
 }
 
 /// `players[3].name: cannot encode a function`; `root` names the whole value where it has a name (`params`).
 pub fn text(job: &Job, root: &str, fail: Fail) -> Vec<u8> {
-    let mut text = Vec::from(root.as_bytes());
+    let mut path = Vec::new();
+    text::append(&mut path, root.as_bytes());
     for segment in job.path.iter().rev().take(SEGMENTS) {
         let segment = match segment.strip_prefix(b".") {
-            Some(rest) if text.is_empty() => rest,
+            Some(rest) if path.is_empty() => rest,
             _ => segment,
         };
-        text.extend_from_slice(segment);
+        text::append(&mut path, segment);
     }
     if job.path.len() > SEGMENTS {
-        text.extend_from_slice(b"...");
+        text::append(&mut path, b"...");
     }
-    if !text.is_empty() {
-        text.extend_from_slice(b": ");
+    if !path.is_empty() {
+        text::append(&mut path, b": ");
     }
-    text.extend_from_slice(reason(fail).as_bytes());
-    text
+    text::append(&mut path, reason(fail).as_bytes());
+    path
 }
 
-fn reason(fail: Fail) -> String {
+fn reason(fail: Fail) -> Cow<'static, str> {
     match fail {
         Fail::Codec(ErrorKind::InvalidUtf8) => {
             "string is not valid UTF-8 (set strings = \"bytes\" to send raw bytes)".into()
         }
-        Fail::Codec(kind) => kind.to_string(),
-        Fail::Type(kind) => format!("cannot encode a {}", type_name(kind)),
+        Fail::Codec(kind) => text::string(format_args!("{kind}")).into(),
+        Fail::Type(kind) => text::string(format_args!("cannot encode a {}", type_name(kind))).into(),
         Fail::Mixed => {
             "table has both string and number keys; mark it with object() to make the numbers strings".into()
         }
@@ -65,7 +66,7 @@ fn reason(fail: Fail) -> String {
             "table has number keys that are no array's; mark it with object() to make the numbers strings".into()
         }
         Fail::NotArray => "table is marked as an array but has other keys than 1 to n".into(),
-        Fail::Key(kind) => format!("cannot encode a {} as a key", type_name(kind)),
+        Fail::Key(kind) => text::string(format_args!("cannot encode a {} as a key", type_name(kind))).into(),
         Fail::Cycle => "table contains itself (a cycle)".into(),
         Fail::Hook => "encoding hook failed".into(),
         Fail::Tagged => "tag or simple value out of range".into(),

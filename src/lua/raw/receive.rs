@@ -19,6 +19,7 @@ use crate::connection::{Event, Next, Wait};
 use crate::message::{standard_message, Id};
 use crate::peer::{Incoming, Reply};
 use crate::sys::stderr;
+use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
@@ -267,13 +268,13 @@ unsafe fn push_reply(lua: *mut lua_State, job: *mut Job, reply: Reply) {
 
 /// Push nil and the error for a reply that came but says nothing usable.
 #[cold]
-unsafe fn push_invalid_reply(lua: *mut lua_State, job: *mut Job, text: &str, kind: Option<ErrorKind>) {
+unsafe fn push_invalid_reply(lua: *mut lua_State, job: *mut Job, what: &str, kind: Option<ErrorKind>) {
     // SAFETY: as `receive`; the text is made in the job under `guarded`.
     unsafe {
         let made = guarded(|| {
             (*job).message = match kind {
-                Some(kind) => format!("{text}: {kind}"),
-                None => text.to_owned(),
+                Some(kind) => text::string(format_args!("{what}: {kind}")),
+                None => text::copy(what),
             };
         });
         if made.is_err() {
@@ -343,9 +344,10 @@ pub unsafe fn push_event(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, ev
         let unread = (*conn).core.peer.inbox.len();
         let detail = guarded(|| {
             (*job).message = match event {
-                Event::Closed => (*conn).core.broken.clone().unwrap_or_default(),
+                Event::Closed => text::copy((*conn).core.broken.as_deref().unwrap_or_default()),
                 Event::Eof if unread > 0 => {
-                    format!("the stream ended inside a message, {unread} bytes after its start")
+                    let what = "the stream ended inside a message";
+                    text::string(format_args!("{what}, {unread} bytes after its start"))
                 }
                 _ => String::new(),
             };
@@ -454,7 +456,7 @@ pub unsafe fn call_result(
         (*conn).core.peer.forget(id);
         ffi::lua_pushnil(lua);
         ffi::lua_pushnil(lua);
-        let copied = guarded(|| (*job).message = (*conn).core.broken.clone().unwrap_or_default());
+        let copied = guarded(|| (*job).message = text::copy((*conn).core.broken.as_deref().unwrap_or_default()));
         if code == b"closed" && copied.is_ok() && !job_is_silent(job) {
             push_local_error(lua, code, (*job).message.as_bytes());
         } else {

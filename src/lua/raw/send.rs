@@ -16,6 +16,7 @@ use crate::connection::Wait;
 use crate::message::{standard_message, Id, INTERNAL_ERROR, SERVER_ERROR};
 use crate::slots::Slot;
 use crate::sys::stderr;
+use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_char, c_int};
 
@@ -160,21 +161,22 @@ unsafe fn bad_call(lua: *mut lua_State, job: *mut Job, fail: Fail, number: &str,
             ffi::lua_error(lua);
         }
         let made = guarded(|| {
-            let text = path::text(&*job, root, fail);
-            (*job).out.clear();
-            (*job).out.extend_from_slice(b"bad argument #");
-            (*job).out.extend_from_slice(number.as_bytes());
-            (*job).out.extend_from_slice(b" to '");
-            (*job).out.extend_from_slice(name.as_bytes());
-            (*job).out.extend_from_slice(b"' (");
-            (*job).out.extend_from_slice(&text);
-            (*job).out.extend_from_slice(b")");
+            let why = path::text(&*job, root, fail);
+            (*job).out = text::joined(&[
+                b"bad argument #",
+                number.as_bytes(),
+                b" to '",
+                name.as_bytes(),
+                b"' (",
+                &why,
+                b")",
+            ]);
         });
         if made.is_err() {
             raise(lua, Panic::TEXT);
         }
         ffi::luaL_where(lua, 2);
-        super::state::push_bytes(lua, &(*job).out);
+        super::state::push_bytes(lua, text::or_no_memory(&(*job).out));
         ffi::lua_concat(lua, 2);
         ffi::lua_error(lua)
     }
@@ -185,8 +187,8 @@ unsafe fn push_closed(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
     // SAFETY: the text is copied to the job before it is pushed.
     unsafe {
         let copied = guarded(|| {
-            let reason = (*conn).core.broken.clone();
-            (*job).message = reason.unwrap_or_else(|| "the connection is closed".into());
+            let reason = (*conn).core.broken.as_deref();
+            (*job).message = text::copy(reason.unwrap_or("the connection is closed"));
         });
         if copied.is_err() {
             raise(lua, Panic::TEXT);
@@ -416,12 +418,12 @@ unsafe fn unanswerable(
 ) -> Result<(), ErrorKind> {
     // SAFETY: as `answer`; after a failed hook its error is on top of the stack.
     unsafe {
-        let text = if fail == Fail::Hook && ffi::lua_type(lua, -1) == ffi::LUA_TSTRING {
-            [b"encoding hook failed: ", string(lua, -1)].concat()
+        let why = if fail == Fail::Hook && ffi::lua_type(lua, -1) == ffi::LUA_TSTRING {
+            text::joined(&[b"encoding hook failed: ", string(lua, -1)])
         } else {
             path::text(&*job, "result", fail)
         };
-        stderr::log(&[b"fkrpc: a reply cannot be encoded: ", text.as_slice(), b"\n"].concat());
+        stderr::log(&text::joined(&[b"fkrpc: a reply cannot be encoded: ", &why, b"\n"]));
         let encoding = (*conn).core.peer.encoding;
         let out = &mut (*job).out;
         out.clear();
@@ -432,7 +434,7 @@ unsafe fn unanswerable(
             INTERNAL_ERROR.message.as_bytes(),
             true,
         )?;
-        encoding.text(out, &text)?;
+        encoding.text(out, &why)?;
         encoding.end_error(out)
     }
 }
@@ -442,16 +444,20 @@ unsafe fn unanswerable(
 unsafe fn log_notification(lua: *mut lua_State) {
     // SAFETY: as `answer`.
     unsafe {
-        let mut text: &[u8] = b"(an error value that is no string)";
+        let mut why: &[u8] = b"(an error value that is no string)";
         if ffi::lua_type(lua, 5) == ffi::LUA_TSTRING {
-            text = string(lua, 5);
+            why = string(lua, 5);
         } else if ffi::lua_type(lua, 5) == ffi::LUA_TTABLE {
             ffi::lua_rawgeti(lua, ANCHORS, anchor::MESSAGE);
             if ffi::lua_rawget(lua, 5) == ffi::LUA_TSTRING {
-                text = string(lua, -1);
+                why = string(lua, -1);
             }
         }
-        stderr::log(&[b"fkrpc: a notification's handler failed: ", text, b"\n"].concat());
+        stderr::log(&text::joined(&[
+            b"fkrpc: a notification's handler failed: ",
+            why,
+            b"\n",
+        ]));
     }
 }
 

@@ -621,7 +621,11 @@ impl<F: Format> Walk<F> {
         }
     }
 
-    fn segment(&self, text: Vec<u8>) {
+    fn segment(&self, text: std::fmt::Arguments<'_>) {
+        self.remember(crate::text::string(text).into_bytes());
+    }
+
+    fn remember(&self, text: Vec<u8>) {
         // SAFETY: the job outlives the walk.
         let path = unsafe { &mut (*self.job).path };
         if path.try_reserve(1).is_ok() {
@@ -631,7 +635,7 @@ impl<F: Format> Walk<F> {
 
     #[cold]
     fn segment_index(&self, index: usize) {
-        self.segment(format!("[{index}]").into_bytes());
+        self.segment(format_args!("[{index}]"));
     }
 
     /// The key at stack index `key` as `.name`, `[1]` or `["odd name"]`.
@@ -641,13 +645,13 @@ impl<F: Format> Walk<F> {
         unsafe {
             let lua = self.lua;
             match ffi::lua_type(lua, key) {
-                ffi::LUA_TSTRING => self.segment(super::path::name(string(lua, key))),
+                ffi::LUA_TSTRING => self.remember(super::path::name(string(lua, key))),
                 ffi::LUA_TNUMBER => {
                     let n = ffi::lua_tonumberx(lua, key, std::ptr::null_mut());
-                    self.segment(format!("[{n}]").into_bytes());
+                    self.segment(format_args!("[{n}]"));
                 }
-                ffi::LUA_TBOOLEAN => self.segment(format!("[{}]", ffi::lua_toboolean(lua, key) != 0).into_bytes()),
-                _ => self.segment(b"[?]".to_vec()),
+                ffi::LUA_TBOOLEAN => self.segment(format_args!("[{}]", ffi::lua_toboolean(lua, key) != 0)),
+                _ => self.segment(format_args!("[?]")),
             }
         }
     }
