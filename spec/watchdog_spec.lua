@@ -161,6 +161,34 @@ peer:serve()
 ]]):format((helper.library:gsub("fkrpc%.so$", "?.so")))))
   end)
 
+  it("a handler whose caller does not read what it is told", function()
+    passes(([[
+local child = assert(fkrpc.spawn{ %q, "-e", %q })
+child:on("text", function() end)
+local id = assert(child:send_raw('{"jsonrpc":"2.0","id":7,"method":"talk"}\n'))
+os.execute("sleep 0.5") -- by now it blocks in a full pipe
+assert(child:must("add", { 1, 2 }) == 3)
+assert(child:must("failed") == 0)
+child:close_stdin()
+assert(child:wait(10).code == 0)
+print("passed")
+]]):format(helper.interpreter, ([[
+package.cpath = %q
+local fkrpc = require("fkrpc")
+local peer = assert(fkrpc.stdio{})
+assert(fkrpc.watchdog(0.2))
+local failed = 1
+peer:on("talk", function()
+  local text = ("x"):rep(1e5)
+  for _ = 1, 5 do peer:notify("text", { text }) end
+  failed = 0
+end)
+peer:on("add", function(p) return p[1] + p[2] end)
+peer:on("failed", function() return failed end)
+peer:serve()
+]]):format((helper.library:gsub("fkrpc%.so$", "?.so")))))
+  end)
+
   it("the main program, and what runs while it is off", function()
     passes([[
 local function burn(seconds) local till = os.clock() + seconds while os.clock() < till do end end
