@@ -161,6 +161,37 @@ peer:serve()
 ]]):format((helper.library:gsub("fkrpc%.so$", "?.so")))))
   end)
 
+  it("a handler whose caller does not read what it is told", function()
+    passes(([[
+local child = assert(fkrpc.spawn{ %q, "-e", %q })
+child:on("text", function() end)
+assert(child:notify("talk"))
+os.execute("sleep 0.5") -- by now it blocks in a full pipe
+assert(child:must("add", { 1, 2 }) == 3)
+assert(child:must("failed") == 0)
+child:close_stdin()
+assert(child:wait(10).code == 0)
+print("passed")
+]]):format(helper.interpreter, ([[
+package.cpath = %q
+local fkrpc = require("fkrpc")
+local peer = assert(fkrpc.stdio{})
+assert(fkrpc.watchdog(0.2))
+local failed = 1
+local function burn(seconds) local till = os.clock() + seconds while os.clock() < till do end end
+peer:on("talk", function()
+  local text = ("x"):rep(1e5)
+  burn(0.06)
+  for _ = 1, 5 do peer:notify("text", { text }) end
+  burn(0.06)
+  failed = 0
+end)
+peer:on("add", function(p) return p[1] + p[2] end)
+peer:on("failed", function() return failed end)
+peer:serve()
+]]):format((helper.library:gsub("fkrpc%.so$", "?.so")))))
+  end)
+
   it("the main program, and what runs while it is off", function()
     passes([[
 local function burn(seconds) local till = os.clock() + seconds while os.clock() < till do end end

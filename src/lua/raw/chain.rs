@@ -231,6 +231,7 @@ pub unsafe fn tracked(
     if let Some(entry) = CHAIN.entries.get(depth) {
         entry.coroutine.store(coroutine, Relaxed);
         entry.from.store(lua, Relaxed);
+        entry.planted.store(false, Relaxed);
     }
     compiler_fence(SeqCst);
     CHAIN.depth.store(depth.wrapping_add(1), Relaxed);
@@ -275,7 +276,7 @@ pub unsafe fn handler_ended(lua: *mut lua_State) -> bool {
 /// The serving coroutine is about to run the handler of the request delivered last. Only after [`handler_ended`].
 #[inline]
 pub fn handler_begins() {
-    if here() {
+    if here() && CHAIN.base.load(Relaxed) < DEPTH {
         let limit = CHAIN.limit.load(Relaxed);
         CHAIN.request.set(CHAIN.delivered.get());
         CHAIN.told_limit.store(limit, Relaxed);

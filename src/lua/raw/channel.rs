@@ -115,6 +115,7 @@ unsafe fn read(lua: *mut lua_State, work: impl FnOnce(&mut Channel, &mut Vec<u8>
                 }
             })
         });
+        super::chain::waited();
         match read {
             Ok(Ok(Found::Bytes)) => {
                 push_bytes(lua, &(*job).source);

@@ -237,7 +237,9 @@ pub unsafe extern "C-unwind" fn notify(lua: *mut lua_State) -> c_int {
         ffi::lua_settop(lua, 4);
         let conn = check_call(lua, c"notify");
         let job = enter(lua, &marker);
-        let count = match send_call(lua, conn, job, false) {
+        let sent = send_call(lua, conn, job, false);
+        chain::waited(); // the pipe may have been full
+        let count = match sent {
             Ok(_) => {
                 ffi::lua_pushboolean(lua, 1);
                 1
@@ -275,7 +277,9 @@ pub unsafe extern "C-unwind" fn send_raw(lua: *mut lua_State) -> c_int {
         }
         let bytes = string(lua, 2);
         let job = enter(lua, &marker);
-        let count = match guarded(|| (*conn).core.send(bytes)) {
+        let sent = guarded(|| (*conn).core.send(bytes));
+        chain::waited();
+        let count = match sent {
             Ok(Ok(())) => {
                 ffi::lua_pushboolean(lua, 1);
                 1

@@ -198,6 +198,7 @@ impl Drop for Claim {
             // is about to be freed, and its frames never come back.
             WATCHDOG.pause();
             CHAIN.depth.store(0, Relaxed);
+            CHAIN.base.store(usize::MAX, Relaxed);
             soft_hook::forget_main();
         }
         self.soft = false;
