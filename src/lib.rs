@@ -33,6 +33,7 @@ pub mod codec;
 pub mod connection;
 pub mod envelope;
 pub mod frame;
+pub mod fs;
 #[cfg(any(
     feature = "lua51",
     feature = "lua52",

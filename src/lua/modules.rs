@@ -25,8 +25,9 @@ macro_rules! modules {
     };
 }
 
-const MODULES: &[Module] =
-    modules!["fkrpc", "json", "cbor", "cdata", "jsonrpc", "options", "wire", "peer", "stdio", "pair", "process"];
+const MODULES: &[Module] = modules![
+    "fkrpc", "json", "cbor", "cdata", "jsonrpc", "options", "wire", "peer", "stdio", "pair", "process", "clock", "fs"
+];
 
 /// The file of this name.
 #[must_use]

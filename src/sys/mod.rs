@@ -1,4 +1,4 @@
-//! The operating system: descriptors, pipes, waiting, the stdio switch, processes, clocks.
+//! The operating system: descriptors, pipes, waiting, the stdio switch, processes, clocks, files and folders.
 //!
 //! The only place with `unsafe` system calls. It refuses to know Lua and to interpret a byte of what it moves: every
 //! descriptor is an `OwnedFd` or a `BorrowedFd`, every failure is an `io::Error` or, where a person has to read it, a
@@ -6,11 +6,14 @@
 
 mod c_streams;
 pub mod clock;
+pub mod dir;
 pub mod error;
 pub mod fd;
+pub mod openat;
 pub mod poll;
 pub mod process;
 pub mod signal;
+pub mod stat;
 pub mod stderr;
 pub mod stdio;
 

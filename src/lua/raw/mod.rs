@@ -5,8 +5,10 @@
 
 pub mod builder;
 pub mod cbor;
+pub mod clock;
 pub mod connection;
 pub mod encode;
+pub mod fs;
 pub mod hook;
 pub mod json;
 pub mod keys;

@@ -8,7 +8,7 @@
 //! metatable whose `__gc` drops it.
 
 use super::state::{anchor, push_bytes, Identities, State};
-use super::{cbor, connection, hook, json, process, receive, send};
+use super::{cbor, clock, connection, fs, hook, json, process, receive, send};
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, c_void, CStr};
@@ -45,6 +45,9 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"process_wait", process::wait),
     (c"process_pid", process::pid),
     (c"process_signal", process::signal),
+    (c"clock_functions", clock::functions),
+    (c"fs_functions", fs::functions),
+    (c"fs_root", fs::root::open),
 ];
 
 /// Metatables of the library: place in the anchors table and `__name`.
@@ -318,4 +321,6 @@ luaopen! {
     luaopen_fkrpc_json => b"json",
     luaopen_fkrpc_cbor => b"cbor",
     luaopen_fkrpc_jsonrpc => b"jsonrpc",
+    luaopen_fkrpc_clock => b"clock",
+    luaopen_fkrpc_fs => b"fs",
 }

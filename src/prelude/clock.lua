@@ -1,0 +1,3 @@
+-- fkrpc.clock: two clocks and a sleep; the functions are native.
+local native = ...
+return native.clock_functions()
