@@ -26,7 +26,30 @@ macro_rules! modules {
 }
 
 const MODULES: &[Module] = modules![
-    "fkrpc", "json", "cbor", "cdata", "jsonrpc", "options", "wire", "peer", "stdio", "pair", "process", "clock", "fs"
+    "fkrpc",
+    "json",
+    "cbor",
+    "cdata",
+    "jsonrpc",
+    "options",
+    "wire",
+    "peer",
+    "stdio",
+    "pair",
+    "process",
+    "clock",
+    "fs",
+    "freekill",
+    "freekill/link",
+    "freekill/values",
+    "freekill/calls",
+    "freekill/facilities",
+    "freekill/log",
+    "freekill/players",
+    "freekill/rooms",
+    "freekill/tasks",
+    "freekill/dispatchers",
+    "freekill/lockdown",
 ];
 
 /// The file of this name.

@@ -10,7 +10,7 @@ pub mod arguments;
 pub mod root;
 
 use super::builder::Builder;
-use super::state::{enter, guarded, leave, push_bytes, raise, state, Job, Panic};
+use super::state::{enter, guarded, leave, push_bytes, raise, Job, Panic};
 use crate::fs::{Base, Error, Kind, Stat};
 use arguments::Arguments;
 use mlua::ffi::{self, lua_CFunction, lua_State};
@@ -120,7 +120,7 @@ unsafe fn push_out(lua: *mut lua_State, job: *mut Job, (): ()) -> c_int {
 unsafe fn push_tape(lua: *mut lua_State, job: *mut Job, (): ()) -> c_int {
     // SAFETY: may raise; tape and source are the job's, which nested calls do not touch.
     unsafe {
-        Builder::new(lua, state(lua), job, &(*job).source).push(0);
+        Builder::new(lua, job, &(*job).source).push(0);
     }
     1
 }

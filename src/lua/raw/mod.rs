@@ -16,6 +16,7 @@ pub mod open;
 pub mod path;
 pub mod process;
 pub mod receive;
+pub mod scalars;
 pub mod send;
 pub mod short;
 pub mod state;

@@ -8,7 +8,7 @@
 //! metatable whose `__gc` drops it.
 
 use super::state::{anchor, push_bytes, Identities, State};
-use super::{cbor, clock, connection, fs, hook, json, process, receive, send};
+use super::{cbor, clock, connection, fs, hook, json, process, receive, scalars, send};
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, c_void, CStr};
@@ -32,6 +32,8 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"stats", connection::stats),
     (c"request", send::request),
     (c"notify", send::notify),
+    (c"ask", scalars::ask),
+    (c"tell", scalars::tell),
     (c"send_raw", send::send_raw),
     (c"reply", send::reply),
     (c"step", send::step),
@@ -321,6 +323,7 @@ luaopen! {
     luaopen_fkrpc_json => b"json",
     luaopen_fkrpc_cbor => b"cbor",
     luaopen_fkrpc_jsonrpc => b"jsonrpc",
+    luaopen_fkrpc_freekill => b"freekill",
     luaopen_fkrpc_clock => b"clock",
     luaopen_fkrpc_fs => b"fs",
 }
