@@ -6,7 +6,7 @@ local helper = require("spec.helper")
 local program = require("spec.program")
 local fkrpc = require("fkrpc")
 
-local FILES = { "fkrpc.lua", "fkrpc/json.lua", "fkrpc/cbor.lua", "fkrpc/jsonrpc.lua" }
+local FILES = { "fkrpc.lua", "fkrpc/json.lua", "fkrpc/cbor.lua", "fkrpc/jsonrpc.lua", "fkrpc/random.lua" }
 
 -- Classes by name: { fields = { name = type }, functions = { name = parameter count } }.
 local function read_definitions()
@@ -74,7 +74,7 @@ end
 local one, other = fkrpc.pair()
 local peer = getmetatable(one).__index
 local child = getmetatable(assert(fkrpc.spawn({ "true" }))).__index
-local loaded = { fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.stdio, fkrpc.spawn, fkrpc.pair }
+local loaded = { fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.stdio, fkrpc.spawn, fkrpc.pair }
 
 local LIVE = {
   ["fkrpc"] = fkrpc,
@@ -82,13 +82,15 @@ local LIVE = {
   ["fkrpc.cbor"] = fkrpc.cbor,
   ["fkrpc.jsonrpc"] = fkrpc.jsonrpc,
   ["fkrpc.jsonrpc.errors"] = fkrpc.jsonrpc.errors,
+  ["fkrpc.random"] = fkrpc.random,
+  ["fkrpc.generator"] = debug.getmetatable(fkrpc.random(1)).__index,
   ["fkrpc.peer"] = peer,
   ["fkrpc.child"] = child,
 }
 
 describe("the definitions", function()
   it("are looked at after everything was loaded", function()
-    assert.equal(6, #loaded)
+    assert.equal(7, #loaded)
     assert.equal(other, one.other)
   end)
 

@@ -99,7 +99,8 @@ impl Connection {
     /// `Err(())` when the connection is closed or breaks; the reason is in `broken`.
     #[allow(clippy::result_unit_err)]
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), ()> {
-        if !self.is_open() {
+        // Half closed by us, it is not broken: what the other end still has to say is read to its end.
+        if !self.is_open() || self.wire.is_output_closed() {
             return Err(());
         }
         self.wire.send(bytes).map_err(|error| {

@@ -64,17 +64,22 @@ impl Inbox {
     /// # Errors
     /// `OutOfMemory` when the buffer cannot grow.
     pub fn room(&mut self) -> Result<&mut [u8], CodecError> {
+        self.room_for(LEAST, CHUNK)
+    }
+
+    /// Room for `least` bytes; the buffer grows by at least `chunk`, which is no less.
+    fn room_for(&mut self, least: usize, chunk: usize) -> Result<&mut [u8], CodecError> {
         if self.start == self.end {
             self.rewind();
-        } else if self.bytes.len() - self.end < LEAST && self.start > 0 {
+        } else if self.bytes.len() - self.end < least && self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
             self.searched -= self.start;
             self.end -= self.start;
             self.start = 0;
         }
-        if self.bytes.len() - self.end < LEAST {
+        if self.bytes.len() - self.end < least {
             // Double, so that a giant message is not moved again and again.
-            let more = CHUNK.max(self.bytes.len());
+            let more = chunk.max(self.bytes.len());
             self.bytes
                 .try_reserve_exact(more)
                 .map_err(|_| CodecError::new(ErrorKind::OutOfMemory, self.end))?;
@@ -88,18 +93,15 @@ impl Inbox {
         self.end = (self.end + n).min(self.bytes.len());
     }
 
-    /// Append bytes that came from elsewhere than a read.
+    /// Append bytes that came from elsewhere than a read. The buffer is no larger than they need: a test may make
+    /// thousands of pairs in memory, whose buffers Lua's collector knows nothing of.
     ///
     /// # Errors
     /// `OutOfMemory`.
-    pub fn append(&mut self, mut bytes: &[u8]) -> Result<(), CodecError> {
-        while !bytes.is_empty() {
-            let room = self.room()?;
-            let n = room.len().min(bytes.len());
-            room[..n].copy_from_slice(&bytes[..n]);
-            self.filled(n);
-            bytes = &bytes[n..];
-        }
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), CodecError> {
+        let room = self.room_for(bytes.len(), bytes.len())?;
+        room[..bytes.len()].copy_from_slice(bytes);
+        self.filled(bytes.len());
         Ok(())
     }
 

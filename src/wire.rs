@@ -158,6 +158,16 @@ impl Wire {
         }
     }
 
+    /// Whether the sending direction was closed by us.
+    #[must_use]
+    pub fn is_output_closed(&self) -> bool {
+        match self {
+            Wire::Descriptors { output, .. } => output.is_none(),
+            Wire::Memory { link, side } => link.borrow().closed[*side], // OK because a side is 0 or 1
+            Wire::Closed => true,
+        }
+    }
+
     /// Close both directions.
     pub fn close(&mut self) {
         self.close_output();

@@ -11,6 +11,7 @@
 ---@field json fkrpc.json the same table as `require "fkrpc.json"`
 ---@field cbor fkrpc.cbor the same table as `require "fkrpc.cbor"`
 ---@field jsonrpc fkrpc.jsonrpc the same table as `require "fkrpc.jsonrpc"`
+---@field random fkrpc.random the same as `require "fkrpc.random"`
 local fkrpc = {}
 
 ---What this build is.

@@ -50,6 +50,8 @@ const MODULES: &[Module] = modules![
     "freekill/tasks",
     "freekill/dispatchers",
     "freekill/lockdown",
+    "random",
+    "compat/qrandomgen",
 ];
 
 /// The file of this name.

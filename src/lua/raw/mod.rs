@@ -3,6 +3,7 @@
 //! Nothing here is called from Rust; everything is reached through [`open`]'s tables of functions.
 #![allow(unsafe_code)]
 
+pub mod argument;
 pub mod builder;
 pub mod cbor;
 pub mod clock;
@@ -15,6 +16,8 @@ pub mod keys;
 pub mod open;
 pub mod path;
 pub mod process;
+pub mod random;
+pub mod random_class;
 pub mod receive;
 pub mod scalars;
 pub mod send;

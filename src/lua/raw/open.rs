@@ -8,7 +8,7 @@
 //! metatable whose `__gc` drops it.
 
 use super::state::{anchor, push_bytes, Identities, State};
-use super::{cbor, clock, connection, fs, hook, json, process, receive, scalars, send};
+use super::{cbor, clock, connection, fs, hook, json, process, random_class, receive, scalars, send};
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, c_void, CStr};
@@ -50,6 +50,8 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"clock_functions", clock::functions),
     (c"fs_functions", fs::functions),
     (c"fs_root", fs::root::open),
+    (c"random_class", random_class::random_class),
+    (c"qrandomgen_class", random_class::qrandomgen_class),
 ];
 
 /// Metatables of the library: place in the anchors table and `__name`.
@@ -326,4 +328,5 @@ luaopen! {
     luaopen_fkrpc_freekill => b"freekill",
     luaopen_fkrpc_clock => b"clock",
     luaopen_fkrpc_fs => b"fs",
+    luaopen_fkrpc_random => b"random",
 }

@@ -1,0 +1,240 @@
+//! What a received message is, and what is done about it before any handler.
+
+use super::{Incoming, Peer, Reply, Scan};
+use crate::codec::tape::{Node, Tape};
+use crate::codec::{cbor, json, CodecError, ErrorKind};
+use crate::message::{Envelope, ErrorObject, Id, Standard, INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR};
+use crate::slots::Slot;
+
+impl Peer {
+    /// Read a message that [`Peer::next_message`] gave. An answer to be sent at once is appended to `out`.
+    ///
+    /// # Errors
+    /// `OutOfMemory` only: everything else about a message is answered or counted.
+    pub fn accept(
+        &mut self,
+        message: &[u8],
+        batch: Option<usize>,
+        awaited: Option<i64>,
+        tape: &mut Tape,
+        out: &mut Vec<u8>,
+    ) -> Result<Incoming, ErrorKind> {
+        self.stats.received += 1;
+        let scanned = match &self.scan {
+            Scan::Json(options) => json::scan(message, tape, options),
+            Scan::Cbor(options) => cbor::scan_item(message, 0, tape, options).map(|_| ()),
+        };
+        if let Err(error) = scanned {
+            if error.kind == ErrorKind::OutOfMemory {
+                return Err(error.kind);
+            }
+            return self.unreadable(error, message, batch, out);
+        }
+        let Some(envelope) = Envelope::read(tape, message, 0, self.encoding.keys()) else {
+            return match tape.node(0) {
+                (Node::Array { count, end }, first) if batch.is_none() && count > 0 => {
+                    self.open_batch(message, tape, first, end, count)?;
+                    Ok(Incoming::Handled)
+                }
+                _ => self.refuse(INVALID_REQUEST, Id::Null, "a message must be an object", batch, out),
+            };
+        };
+        match envelope.method {
+            Some(method) => self.request(message, tape, &envelope, method, batch, out),
+            None if envelope.result.is_some() || envelope.error.is_some() => {
+                self.response(message, tape, &envelope, batch, awaited, out)
+            }
+            // A result of nothing, left out. Refusing it would send an error under an id that may be one of theirs.
+            None if self.is_pending(tape, &envelope) => self.response(message, tape, &envelope, batch, awaited, out),
+            None => {
+                let id = read_id(tape, message, envelope.id).flatten().unwrap_or(Id::Null);
+                self.refuse(
+                    INVALID_REQUEST,
+                    id,
+                    "a message needs a method, a result or an error",
+                    batch,
+                    out,
+                )
+            }
+        }
+    }
+
+    /// The inbox found the stream itself broken.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn broken(&mut self, error: CodecError, out: &mut Vec<u8>) -> Result<Incoming, ErrorKind> {
+        self.unreadable(error, b"", None, out)
+    }
+
+    fn unreadable(
+        &mut self,
+        error: CodecError,
+        message: &[u8],
+        batch: Option<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<Incoming, ErrorKind> {
+        let text = match self.scan {
+            Scan::Json(_) => format!("{} at column {}", error.kind, error.line_column(message).1),
+            Scan::Cbor(_) => error.to_string(),
+        };
+        self.refuse(PARSE_ERROR, Id::Null, &text, batch, out)
+    }
+
+    fn refuse(
+        &mut self,
+        standard: Standard,
+        id: Id,
+        why: &str,
+        batch: Option<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<Incoming, ErrorKind> {
+        self.stats.malformed += 1;
+        let before = out.len();
+        self.encoding
+            .error(out, &id, standard.code, standard.message, Some(why))?;
+        self.deliver(batch, before, out)?;
+        Ok(Incoming::Handled)
+    }
+
+    fn request(
+        &mut self,
+        message: &[u8],
+        tape: &Tape,
+        envelope: &Envelope,
+        method: usize,
+        batch: Option<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<Incoming, ErrorKind> {
+        let id = match read_id(tape, message, envelope.id) {
+            Some(id) => id,
+            None => {
+                return self.refuse(
+                    INVALID_REQUEST,
+                    Id::Null,
+                    "an id must be an integer, a string or null",
+                    batch,
+                    out,
+                )
+            }
+        };
+        let answer_to = || id.clone().unwrap_or(Id::Null);
+        let versionless = self.encoding.is_freekill() && envelope.version.is_none();
+        if !versionless && !envelope.is_version_2(tape, message) {
+            return self.refuse(INVALID_REQUEST, answer_to(), "jsonrpc must be \"2.0\"", batch, out);
+        }
+        let (method, _) = tape.node(method);
+        if tape.bytes(method, message).is_none() {
+            return self.refuse(INVALID_REQUEST, answer_to(), "a method must be a string", batch, out);
+        }
+        let params = envelope.params.filter(|at| tape.node(*at).0 != Node::Null);
+        let structured = params.is_none_or(|at| matches!(tape.node(at).0, Node::Array { .. } | Node::Object { .. }));
+        if !structured {
+            return self.refuse(
+                INVALID_PARAMS,
+                answer_to(),
+                "params must be an array or an object",
+                batch,
+                out,
+            );
+        }
+        self.stats.requests += 1;
+        match id {
+            Some(id) => {
+                let slot = self.slots.put(Slot { id, batch })?;
+                Ok(Incoming::Request { slot, method, params })
+            }
+            None => {
+                if batch.is_some() {
+                    self.deliver(batch, out.len(), out)?; // its place in the batch stays empty
+                }
+                Ok(Incoming::Notification { method, params })
+            }
+        }
+    }
+
+    fn is_pending(&self, tape: &Tape, envelope: &Envelope) -> bool {
+        let id = envelope.id.map(|at| tape.node(at).0);
+        self.pending.iter().any(|call| Some(Node::Int(call.id)) == id)
+    }
+
+    fn response(
+        &mut self,
+        message: &[u8],
+        tape: &Tape,
+        envelope: &Envelope,
+        batch: Option<usize>,
+        awaited: Option<i64>,
+        out: &mut Vec<u8>,
+    ) -> Result<Incoming, ErrorKind> {
+        if batch.is_some() {
+            self.deliver(batch, out.len(), out)?; // a response has no answer, in a batch neither
+        }
+        let id = match envelope.id.map(|at| tape.node(at).0) {
+            Some(Node::Int(id)) => id,
+            _ => {
+                self.stats.strays += 1;
+                return Ok(Incoming::Handled);
+            }
+        };
+        if Some(id) == awaited {
+            self.forget(id);
+            self.stats.replies += 1;
+            return Ok(Incoming::Reply(self.read_reply(message, tape, envelope)));
+        }
+        match self.pending.iter_mut().find(|call| call.id == id) {
+            Some(call) if call.arrived.is_none() => {
+                let mut copy = Vec::new();
+                copy.try_reserve_exact(message.len())
+                    .map_err(|_| ErrorKind::OutOfMemory)?;
+                copy.extend_from_slice(message);
+                call.arrived = Some(copy);
+                self.stats.received -= 1; // it is counted when its caller reads it
+            }
+            _ => self.stats.strays += 1,
+        }
+        Ok(Incoming::Handled)
+    }
+
+    fn read_reply(&self, message: &[u8], tape: &Tape, envelope: &Envelope) -> Reply {
+        let is_null = |at: usize| tape.node(at).0 == Node::Null;
+        if let Some(at) = envelope.error.filter(|at| !(is_null(*at) && envelope.result.is_some())) {
+            let Some(error) = ErrorObject::read(tape, message, at, self.encoding.keys()) else {
+                return Reply::Malformed("the reply's error is not an object");
+            };
+            let code = match error.code.map(|at| tape.node(at).0) {
+                Some(Node::Int(code)) => code,
+                _ => return Reply::Malformed("the reply's error has no integer code"),
+            };
+            // FreeKill's parent writes -n-1 where CBOR wants n: every negative code arrives as a positive one.
+            let code = if self.encoding.is_freekill() && code > 0 {
+                -code - 1
+            } else {
+                code
+            };
+            let message = error.message.map(|at| tape.node(at).0);
+            return Reply::Error {
+                code,
+                message: message.filter(|node| matches!(node, Node::Str { .. } | Node::Scratch { .. })),
+                data: error.data,
+            };
+        }
+        match envelope.result {
+            Some(at) => Reply::Result(at),
+            None => Reply::Nothing,
+        }
+    }
+}
+
+/// `Some(None)`: no id, a notification. `None`: an id that is none.
+fn read_id(tape: &Tape, message: &[u8], at: Option<usize>) -> Option<Option<Id>> {
+    let Some(at) = at else { return Some(None) };
+    let (node, _) = tape.node(at);
+    let id = match node {
+        Node::Int(n) => Id::Int(n),
+        Node::Float(f) => Id::Float(f),
+        Node::Null => Id::Null,
+        _ => Id::Str(tape.bytes(node, message)?.into()),
+    };
+    Some(Some(id))
+}
