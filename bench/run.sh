@@ -53,6 +53,23 @@ channel() {
     "$out/rtt" "${ROUNDS:-7}" "${TRIPS:-10000}" "${CPU:-0}" <"$out/plan"
 }
 
+game() {
+    echo "== game"
+    recording=${FKRPC_TRACES:-../shared/traces}/h8.cbor.jsonl.gz
+    if [ ! -f "$recording" ]; then
+        echo "there is no $recording: the short recording of spec/fixtures is played"
+        recording=spec/fixtures/traces/short.cbor.jsonl
+    fi
+    mkdir -p "$out"
+    ${CC:-cc} -O2 -Wall -Wextra -o "$out/game" bench/game.c bench/child.c
+    ${CC:-cc} -O2 -Wall -Wextra -o "$out/game_child" bench/game_child.c
+    "$LUA" bench/game.lua "$recording" "$out/tape"
+    for pieces in 1 4; do
+        echo "C $pieces $out/game_child"
+        echo "fkrpc.freekill $pieces $LUA bench/game_child.lua"
+    done | "$out/game" "${ROUNDS:-7}" "${CPU:-0}" "$out/tape"
+}
+
 load() {
     echo "== load"
     "$LUA" bench/load.lua

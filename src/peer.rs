@@ -14,6 +14,7 @@
 
 mod accept;
 mod batch;
+pub mod quick;
 
 use crate::codec::tape::Node;
 use crate::codec::{cbor, json, CodecError, ErrorKind};

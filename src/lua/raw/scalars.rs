@@ -11,9 +11,10 @@
 use super::connection::{check, Conn};
 use super::hook::exact_integer;
 use super::receive::{call_result, push_local_error};
-use super::state::{enter, guarded, leave, raise, string, Job, Panic};
+use super::state::{enter, guarded, leave, push_bytes, raise, string, Job, Panic};
 use crate::codec::{cbor, json, ErrorKind};
 use crate::envelope::Encoding;
+use crate::peer::quick::Scalar;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
@@ -182,7 +183,21 @@ unsafe fn unsent(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, kind: Opti
     }
 }
 
-/// `ask(connection, handlers, method, params...)`: send a call and wait; returns as [`call_result`].
+/// Push nil and the result of a reply.
+unsafe fn push_scalar(lua: *mut lua_State, job: *mut Job, scalar: Scalar) {
+    // SAFETY: may raise; nothing is owned. The string is the job's, which nothing changes while it is live.
+    unsafe {
+        ffi::lua_pushnil(lua);
+        match scalar {
+            Scalar::Int(n) => ffi::lua_pushinteger(lua, n),
+            Scalar::Bool(b) => ffi::lua_pushboolean(lua, c_int::from(b)),
+            Scalar::Bytes => push_bytes(lua, &(*job).source),
+        }
+    }
+}
+
+/// `ask(connection, handlers, method, params...)`: send a call and wait; returns as [`call_result`] (trailing nils
+/// may be missing).
 ///
 /// # Safety
 /// Called by the prelude.
@@ -193,7 +208,14 @@ pub unsafe extern "C-unwind" fn ask(lua: *mut lua_State) -> c_int {
         let (conn, top) = arguments(lua);
         let job = enter(lua, &marker);
         let count = match send(lua, conn, job, top, true) {
-            Ok(id) => call_result(lua, conn, job, id, None),
+            Ok(id) => match guarded(|| (*conn).core.quick_reply(id, &mut (*job).source)) {
+                Ok(Some(scalar)) => {
+                    push_scalar(lua, job, scalar);
+                    2
+                }
+                Ok(None) => call_result(lua, conn, job, id, None),
+                Err(Panic) => raise(lua, Panic::TEXT),
+            },
             Err(kind) => unsent(lua, conn, job, kind),
         };
         leave(lua, job);
