@@ -82,12 +82,10 @@ fn read(bytes: &[u8], awaited: i64, text: &mut Vec<u8>) -> Piece<(Scalar, usize)
     let at = literal(bytes, at, &RESULT)?;
     let (major, argument, at) = head(bytes, at)?;
     match major {
-        0 => i64::try_from(argument)
-            .map(|n| (Scalar::Int(n), at))
-            .map_err(|_| Quick::Other),
-        1 => i64::try_from(argument)
-            .map(|n| (Scalar::Int(!n), at))
-            .map_err(|_| Quick::Other),
+        0 | 1 if argument <= EXACT => {
+            let n = argument as i64; // OK because it is at most 2^53
+            Ok((Scalar::Int(if major == 0 { n } else { !n }), at))
+        }
         2 => {
             let left = bytes.len() - at; // OK because a head ends within its source
             let len = usize::try_from(argument).map_err(|_| Quick::Other)?;
