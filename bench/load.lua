@@ -14,10 +14,11 @@ local loads = {
     local fkrpc = require("fkrpc")
     assert(fkrpc.stdio and fkrpc.json)
   end,
+  ["fkrpc.compat"] = function() require("fkrpc.compat") end,
   cjson = function() require("cjson") end,
   dkjson = function() require("dkjson") end,
 }
-local order = { "fkrpc", "fkrpc+stdio+json", "cjson", "dkjson" }
+local order = { "fkrpc", "fkrpc+stdio+json", "fkrpc.compat", "cjson", "dkjson" }
 
 local function resident()
   local file = assert(io.open("/proc/self/statm"))

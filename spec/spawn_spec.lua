@@ -207,7 +207,7 @@ describe("a child", function()
 
   it("goes on with its default handling of SIGPIPE and an empty signal mask", function()
     local out = programs.file()
-    local child = sh('grep -E "^Sig(Blk|Ign)" /proc/self/status > "$OUT"; (yes; echo $? >> "$OUT") | head -n 1 >&2',
+    local child = sh('grep "^SigBlk" /proc/self/status > "$OUT"; (yes; echo $? >> "$OUT") | head -n 1 >/dev/null',
       { env = { OUT = out } })
     assert.equal(0, assert(child:wait(DEADLINE)).code)
     local text = programs.read(out)
@@ -242,7 +242,7 @@ describe("a child", function()
   end)
 
   it("that talks nonsense is survived", function()
-    local child = sh([[echo hello; printf '\377\000{}\n[]\n5\n{"id":1}\n{"jsonrpc":"2.0","id":1,"result":7}\n'; cat]])
+    local child = sh([[echo hello; printf '\377\000{}\n[]\n5\n{"id":99}\n{"jsonrpc":"2.0","id":1,"result":7}\n'; cat]])
     assert.equal(7, child:must("x", nil, TIMEOUT))
     child:close_stdin()
     local sent, err = child:notify("x")

@@ -74,7 +74,9 @@ end
 local one, other = fkrpc.pair()
 local peer = getmetatable(one).__index
 local child = getmetatable(assert(fkrpc.spawn({ "true" }))).__index
-local loaded = { fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.stdio, fkrpc.spawn, fkrpc.pair }
+local loaded = {
+  fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.compat, fkrpc.stdio, fkrpc.spawn, fkrpc.pair,
+}
 
 local LIVE = {
   ["fkrpc"] = fkrpc,
@@ -90,7 +92,7 @@ local LIVE = {
 
 describe("the definitions", function()
   it("are looked at after everything was loaded", function()
-    assert.equal(7, #loaded)
+    assert.equal(8, #loaded)
     assert.equal(other, one.other)
   end)
 

@@ -139,6 +139,27 @@ impl Inbox {
         self.take(len, skip, message).map(|()| true)
     }
 
+    /// The length of the CBOR item at the front once all of it is here; unlike [`Inbox::next`] it takes nothing, and
+    /// drops nothing when the item is broken.
+    ///
+    /// # Errors
+    /// As [`Inbox::next`].
+    pub fn measure(&mut self) -> Result<Option<usize>, CodecError> {
+        let measured = self.item.feed(&self.bytes[self.start..self.end]);
+        if measured.is_err() {
+            self.item.reset();
+        }
+        measured
+    }
+
+    /// The next `n` bytes, or as many as there are, whatever they mean; they replace what is in `bytes`.
+    ///
+    /// # Errors
+    /// `OutOfMemory`: the bytes stay.
+    pub fn split_off(&mut self, n: usize, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
+        self.take(n.min(self.len()), 0, bytes)
+    }
+
     /// At the end of the stream: what is left, if it can be a message. A last line needs no line end.
     ///
     /// # Errors

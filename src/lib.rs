@@ -29,6 +29,7 @@ compile_error!(
     "choose one Lua: exactly one of the features lua51, lua52, lua53, lua54, lua55, luajit (a library serves one Lua ABI)"
 );
 
+pub mod channel;
 pub mod codec;
 pub mod connection;
 pub mod envelope;

@@ -12,7 +12,14 @@
 ---@field cbor fkrpc.cbor the same table as `require "fkrpc.cbor"`
 ---@field jsonrpc fkrpc.jsonrpc the same table as `require "fkrpc.jsonrpc"`
 ---@field random fkrpc.random the same as `require "fkrpc.random"`
+---@field compat fkrpc.compat modules of FreeKill programs; `require "fkrpc.compat"` installs all of them
 local fkrpc = {}
+
+---Does nothing until it is called: `fkrpc.compat{ "socket", "lfs" }` puts these modules into package.preload, a call
+---without arguments all that there are: socket, lfs, posix, posix.sys.time, posix.time, qrandomgen,
+---freekill-qrandomgen, json, cjson, cjson.safe, server.rpc.cbor, server.rpc.stdio, server.rpc.jsonrpc.
+---@class fkrpc.compat
+---@overload fun(names?: string[]): fkrpc.compat
 
 ---What this build is.
 ---@class fkrpc.features

@@ -53,7 +53,9 @@ function fkrpc.error(fields)
 end
 
 -- Names that are submodules, and functions that live in one.
-local submodule = { json = true, cbor = true, jsonrpc = true, clock = true, fs = true, freekill = true, random = true }
+local submodule = {
+  json = true, cbor = true, jsonrpc = true, clock = true, fs = true, random = true, compat = true, freekill = true,
+}
 local home = { stdio = "stdio", spawn = "process", pair = "pair" }
 
 return setmetatable(fkrpc, {

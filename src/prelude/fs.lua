@@ -53,7 +53,7 @@ local function complete(functions, open_root)
   end
 
   --- The same functions confined below a folder, or nil, message, errno.
-  functions.root = handle(open_root)
+  functions.root = handle(functions, open_root)
   return functions
 end
 
@@ -67,10 +67,10 @@ local function wrong(given)
   end
 end
 
--- Wraps a native `root` function so that it returns a handle.
-function handle(open_root)
+-- Wraps the native `root` function of `owner` so that it returns a handle.
+function handle(owner, open_root)
   return function(path, given, more)
-    if type(path) == "table" then path, given = given, more end
+    if path == owner then path, given = given, more end
     if type(path) ~= "string" then
       error("bad argument #1 to 'root' (string expected, got " .. typename(path) .. ")", 2)
     end

@@ -20,6 +20,9 @@ local INTERNAL_ERROR = -32603
 -- What a coroutine of ours yields when it has nothing left to serve; a handler's own yield gives something else.
 local IDLE = {}
 
+-- The error object for failures while an error object was made.
+local FAILED = { code = INTERNAL_ERROR, message = native.standard_message(INTERNAL_ERROR) }
+
 local Peer = { __name = "fkrpc.peer" }
 Peer.__index = Peer
 
@@ -61,9 +64,14 @@ local function yielded()
   return { code = INTERNAL_ERROR, message = native.standard_message(INTERNAL_ERROR), data = text }
 end
 
+-- Before Lua 5.4 the error of anybody's finalizer comes out of whatever allocates. From the moment a request is here
+-- until its handler runs nothing does: coroutines are made beforehand and wait at their first yield. What native code
+-- could not hand over it answers itself.
+
 -- Serve a request, then the next, until something else happens, which is yielded.
-local function serving(self, slot, handler, params, ctx)
+local function serving(self)
   local conn, handlers = self.conn, self.handlers
+  local slot, handler, params, ctx = yield(IDLE)
   while true do
     while slot do
       self.slot = slot -- so that whoever finds this coroutine dead knows whom to answer
@@ -74,44 +82,55 @@ local function serving(self, slot, handler, params, ctx)
 end
 
 -- Serve one request: while a call waits, the next message may be its reply.
-local function answering(self, slot, handler, params, ctx)
+local function answering(self)
   local conn, handlers = self.conn, self.handlers
   while true do
+    local slot, handler, params, ctx = yield(IDLE)
     reply(conn, handlers, slot, handler(params, ctx))
-    slot, handler, params, ctx = yield(IDLE)
   end
+end
+
+-- A coroutine that waits for its first request.
+local function waiting(self, body)
+  local co = create(body)
+  resume(co, self)
+  return co
+end
+
+-- There is a coroutine for a request at the present level.
+local function prepare(self)
+  local depth = self.depth
+  if not self.answering[depth] then self.answering[depth] = waiting(self, answering) end
 end
 
 -- `true, ...` if the coroutine is idle again; otherwise its request is answered with an error and it is spent.
 local function finish(self, co, slot, ok, first, event, detail)
   if ok and first == IDLE then return true, event, detail end
-  local e
-  if ok then e = yielded() else e = raised(co, first) end
-  reply(self.conn, self.handlers, slot or self.slot, nil, e)
+  local made, e
+  if ok then made, e = pcall(yielded) else made, e = pcall(raised, co, first) end
+  reply(self.conn, self.handlers, slot or self.slot, nil, made and e or FAILED)
   return false
 end
 
--- Serve one request inside whatever runs now. `answering` coroutines are kept, one for each level.
+-- Serve one request inside whatever runs now. `answering` coroutines are kept, one for each level; there is one, see
+-- `prepare`.
 local function serve_nested(self, slot, handler, params, ctx)
   local depth = self.depth
   local co = self.answering[depth]
-  self.answering[depth] = nil
   self.depth = depth + 1
-  local idle
-  if co then
-    idle = finish(self, co, slot, resume(co, slot, handler, params, ctx))
-  else
-    co = create(answering)
-    idle = finish(self, co, slot, resume(co, self, slot, handler, params, ctx))
-  end
+  local idle = finish(self, co, slot, resume(co, slot, handler, params, ctx))
   self.depth = depth
-  if idle then self.answering[depth] = co end
+  if not idle then
+    self.answering[depth] = nil
+    prepare(self)
+  end
 end
 
 -- A pair in memory: nothing arrives unless the other end runs. False if it has nothing to do either.
 local function run_other(self)
   local other = self.other
   if not other then return false end
+  prepare(other)
   local slot, handler, params, ctx = receive(other.conn, other.handlers, nil, true)
   if slot then
     serve_nested(other, slot, handler, params, ctx)
@@ -120,38 +139,35 @@ local function run_other(self)
   return handler == "handled"
 end
 
---- Serve requests until the other end closes. `"eof" | "stopped" | "closed", detail`.
-function Peer:serve()
-  if self.depth >= MAX_DEPTH then error(too_deep(), 0) end
+local function serve(self, co)
   local conn, handlers = self.conn, self.handlers
-  local outer = self.slot
-  self.depth = self.depth + 1 -- a handler may serve, too, but not for ever
   while true do
     local slot, event, detail, ctx = receive(conn, handlers)
     if slot then
-      local co, idle = self.serving
-      self.serving = nil
-      if co then
-        idle, event, detail = finish(self, co, nil, resume(co, slot, event, detail, ctx))
-      else
-        co = create(serving)
-        idle, event, detail = finish(self, co, nil, resume(co, self, slot, event, detail, ctx))
-      end
-      if idle then self.serving = co end
+      local idle
+      self.slot = slot -- until the coroutine says so itself
+      idle, event, detail = finish(self, co, nil, resume(co, slot, event, detail, ctx))
+      if not idle then co = waiting(self, serving) end
     end
     if event == "nothing" then
-      if not run_other(self) then
-        event, detail = "stopped", "both ends of the pair are idle"
-      else
-        event = nil
-      end
+      if run_other(self) then event = nil else event, detail = "stopped", "both ends of the pair are idle" end
     end
-    if event then
-      self.slot = outer
-      self.depth = self.depth - 1
-      return event, detail
-    end
+    if event then return event, detail, co end
   end
+end
+
+--- Serve requests until the other end closes. `"eof" | "stopped" | "closed", detail`.
+function Peer:serve()
+  local outer, depth, co = self.slot, self.depth, self.serving
+  if depth >= MAX_DEPTH then error(too_deep(), 0) end
+  co = co or waiting(self, serving)
+  self.serving = nil
+  self.depth = depth + 1 -- a handler may serve, too, but not for ever
+  local fine, event, detail
+  fine, event, detail, co = pcall(serve, self, co)
+  self.slot, self.depth, self.serving = outer, depth, co
+  if not fine then error(event, 0) end
+  return event, detail
 end
 
 --- Serve one message, waiting at most `timeout` seconds for it. True if one was served, false if time was over; nil and
@@ -161,6 +177,7 @@ function Peer:step(timeout)
     error("bad argument #1 to 'step' (seconds expected, got " .. type(timeout) .. ")", 2)
   end
   if self.depth >= MAX_DEPTH then return nil, too_deep() end
+  prepare(self)
   local slot, event, detail, ctx = receive(self.conn, self.handlers, timeout, true)
   if slot then
     serve_nested(self, slot, event, detail, ctx)
@@ -189,7 +206,7 @@ local function timeout_of(options)
 end
 
 -- Serve what arrives while a call waits, until its reply is there: `result, err`. The arguments after `self` are what
--- `request` returned. A `finished` peer waits no longer.
+-- `request` returned; `prepare` has been called. A `finished` peer waits no longer.
 local function settle(self, slot, a, b, c, id, deadline)
   local conn, handlers = self.conn, self.handlers
   while slot ~= nil do
@@ -215,9 +232,9 @@ end
 function Peer:call(method, params, options)
   local timeout
   if options ~= nil then timeout = timeout_of(options) end
-  if self.depth >= MAX_DEPTH then
-    return nil, too_deep()
-  end
+  local depth = self.depth
+  if depth >= MAX_DEPTH then return nil, too_deep() end
+  if not self.answering[depth] then prepare(self) end
   local slot, a, b, c, id, deadline = request(self.conn, self.handlers, method, params, timeout)
   if slot == nil then return a, b end
   return settle(self, slot, a, b, c, id, deadline)
@@ -298,4 +315,4 @@ local function new(conn, name)
   return self
 end
 
-return { new = new, methods = Peer, settle = settle, local_error = local_error }
+return { new = new, methods = Peer, settle = settle, prepare = prepare, local_error = local_error }

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod dir;
 pub mod error;
 pub mod fd;
+pub mod lock;
 pub mod openat;
 pub mod poll;
 pub mod process;

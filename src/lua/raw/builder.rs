@@ -17,8 +17,11 @@ use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
 /// What the builder needs to know; copied freely, owns nothing.
+///
+/// A `PLAIN` one makes what Lua programs make of JSON and CBOR by themselves: arrays without metatable, null as a
+/// value of the caller's choice, and what handlers see and when as older decoders have it.
 #[derive(Clone, Copy)]
-pub struct Builder {
+pub struct Builder<const PLAIN: bool = false> {
     lua: *mut lua_State,
     state: *mut State,
     words: *const u64,
@@ -31,6 +34,10 @@ pub struct Builder {
     handlers: c_int,
     /// Stack index of the table of simple values (`[number] = value`), or 0.
     simples: c_int,
+    /// `PLAIN`: stack index of what null becomes.
+    null: c_int,
+    /// `PLAIN`: stack index of a table of tag handlers that are asked first, or 0.
+    first: c_int,
 }
 
 impl Builder {
@@ -53,6 +60,28 @@ impl Builder {
             keys,
             handlers: 0,
             simples: 0,
+            null: 0,
+            first: 0,
+        }
+    }
+
+    /// The same builder, plain: null becomes the value at stack index `null`, and `first` (0: none) is a table of
+    /// handlers that go before the others.
+    #[inline]
+    pub fn plain(self, null: c_int, first: c_int) -> Builder<true> {
+        Builder {
+            lua: self.lua,
+            state: self.state,
+            words: self.words,
+            source: self.source,
+            len: self.len,
+            scratch: self.scratch,
+            scratch_len: self.scratch_len,
+            keys: self.keys,
+            handlers: self.handlers,
+            simples: self.simples,
+            null,
+            first,
         }
     }
 
@@ -63,7 +92,9 @@ impl Builder {
         self.simples = simples;
         self
     }
+}
 
+impl<const PLAIN: bool> Builder<PLAIN> {
     /// The value at `at`; its head's successor.
     #[inline(always)]
     unsafe fn node(&self, at: usize) -> (Node, usize) {
@@ -109,6 +140,7 @@ impl Builder {
                 Node::Int(n) => self.push_int(n),
                 Node::Float(f) => ffi::lua_pushnumber(lua, f),
                 Node::Bool(b) => ffi::lua_pushboolean(lua, c_int::from(b)),
+                Node::Null if PLAIN => ffi::lua_pushvalue(lua, self.null),
                 Node::Null => ffi::lua_pushlightuserdata(lua, std::ptr::null_mut()),
                 Node::Array { count, end } => {
                     self.push_array(count, next, room);
@@ -119,6 +151,7 @@ impl Builder {
                     return end;
                 }
                 Node::Uint(n) => self.push_cdata(n, true),
+                Node::Tag(tag) if PLAIN => return self.push_plain_tagged(tag, next),
                 Node::Tag(tag) => return self.push_tagged(tag, next),
                 Node::Simple(value) => self.push_simple(value),
             }
@@ -195,8 +228,10 @@ impl Builder {
                 at = self.value(at, room);
                 ffi::lua_rawseti(lua, -2, i as _); // OK because a tape has fewer words than i64::MAX
             }
-            ffi::lua_rawgeti(lua, ANCHORS, anchor::ARRAY);
-            ffi::lua_setmetatable(lua, -2);
+            if !PLAIN {
+                ffi::lua_rawgeti(lua, ANCHORS, anchor::ARRAY);
+                ffi::lua_setmetatable(lua, -2);
+            }
         }
     }
 
@@ -269,6 +304,38 @@ impl Builder {
         }
     }
 
+    /// The value first, then its handler: `first[tag] or handlers[tag]`, which gets the value alone.
+    #[cold]
+    unsafe fn push_plain_tagged(&self, tag: u64, at: usize) -> usize {
+        let lua = self.lua;
+        // SAFETY: as `push`. Handlers and metamethods run Lua code, see `push_tagged`.
+        unsafe {
+            self.room(8);
+            let next = self.push(at);
+            for handlers in [self.first, self.handlers] {
+                if handlers == 0 {
+                    continue;
+                }
+                self.push_tag_number(tag);
+                ffi::lua_gettable(lua, handlers);
+                if ffi::lua_toboolean(lua, -1) != 0 {
+                    ffi::lua_insert(lua, -2);
+                    ffi::lua_call(lua, 1, 1);
+                    return next;
+                }
+                ffi::lua_settop(lua, -2);
+            }
+            ffi::lua_createtable(lua, 0, 2);
+            ffi::lua_insert(lua, -2);
+            ffi::lua_setfield(lua, -2, c"value".as_ptr());
+            self.push_tag_number(tag);
+            ffi::lua_setfield(lua, -2, c"tag".as_ptr());
+            ffi::lua_rawgeti(lua, ANCHORS, anchor::TAGGED);
+            ffi::lua_setmetatable(lua, -2);
+            next
+        }
+    }
+
     /// Tags above `i64::MAX` (none is registered) become the nearest float.
     unsafe fn push_tag_number(&self, tag: u64) {
         // SAFETY: as `push`.
@@ -287,6 +354,11 @@ impl Builder {
         // SAFETY: as `push`.
         unsafe {
             self.room(4);
+            if PLAIN && self.simples != 0 {
+                ffi::lua_pushinteger(lua, i64::from(value));
+                ffi::lua_gettable(lua, self.simples);
+                return;
+            }
             if self.simples != 0 {
                 ffi::lua_rawgeti(lua, self.simples, i64::from(value));
                 if ffi::lua_type(lua, -1) != ffi::LUA_TNIL {

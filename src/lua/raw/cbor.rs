@@ -42,6 +42,7 @@ pub struct Cbor {
 impl Format for Cbor {
     const ANY_KEY: bool = true;
     const HOOK: bool = true;
+    const OPTIONS: bool = false;
 
     fn null(self, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
         cbor::writer::write_null(out)

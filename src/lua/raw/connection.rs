@@ -70,7 +70,7 @@ unsafe fn speech(lua: *mut lua_State, first: c_int) -> Speech {
             return Speech {
                 encoding: Encoding::Json { utf8 },
                 scan: Scan::Json(options.scan),
-                format: WireFormat::Json(json::Json { utf8 }),
+                format: WireFormat::Json(json::Json { utf8, whole: false }),
                 policy: options.policy,
             };
         }

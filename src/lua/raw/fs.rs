@@ -135,14 +135,14 @@ unsafe fn push_stat(lua: *mut lua_State, _job: *mut Job, found: Stat) -> c_int {
         let integers: [(&CStr, i64); 10] = [
             (c"size", found.size),
             (c"mode", i64::from(found.mode)),
-            (c"links", found.links as i64),
+            (c"nlink", found.links as i64),
             (c"uid", i64::from(found.uid)),
             (c"gid", i64::from(found.gid)),
             (c"dev", found.dev as i64),
             (c"ino", found.ino as i64),
             (c"rdev", found.rdev as i64),
             (c"blocks", found.blocks),
-            (c"block_size", found.block_size),
+            (c"blksize", found.block_size),
         ];
         for (name, value) in integers {
             ffi::lua_pushinteger(lua, value);

@@ -40,11 +40,38 @@ pub unsafe extern "C-unwind" fn tocbor(lua: *mut lua_State) -> c_int {
 /// # Safety
 /// In a walk; `at` is the value's index.
 pub unsafe fn call(lua: *mut lua_State, at: c_int, out: *mut Vec<u8>) -> Result<bool, Fail> {
-    // SAFETY: `lua_pcall` catches; the walk made room; `out` is the job's, which nested calls do not touch.
+    // SAFETY: nothing here raises.
     unsafe {
         ffi::lua_rawgeti(lua, ANCHORS, anchor::TOCBOR);
         ffi::lua_pushvalue(lua, at);
-        if ffi::lua_pcall(lua, 1, 1, 0) != ffi::LUA_OK {
+        append(lua, 1, out)
+    }
+}
+
+/// Upvalue 4 of an encoder that takes options: its hook function, `hook(value, options) -> string | nil`.
+pub const FINDER: c_int = ffi::lua_upvalueindex(4);
+/// Where such an encoder has its options: its second argument.
+pub const GIVEN: c_int = 2;
+
+/// As [`call`], through the encoder's own hook function and with the encoder's options.
+///
+/// # Safety
+/// In a walk of a function with [`FINDER`] and [`GIVEN`]; `at` is the value's index.
+pub unsafe fn call_with(lua: *mut lua_State, at: c_int, out: *mut Vec<u8>) -> Result<bool, Fail> {
+    // SAFETY: nothing here raises.
+    unsafe {
+        ffi::lua_pushvalue(lua, FINDER);
+        ffi::lua_pushvalue(lua, at);
+        ffi::lua_pushvalue(lua, GIVEN);
+        append(lua, 2, out)
+    }
+}
+
+/// Call the function below `arguments` values and append the string it returns; `false` if it returns nil.
+unsafe fn append(lua: *mut lua_State, arguments: c_int, out: *mut Vec<u8>) -> Result<bool, Fail> {
+    // SAFETY: `lua_pcall` catches; the walk made room; `out` is the job's, which nested calls do not touch.
+    unsafe {
+        if ffi::lua_pcall(lua, arguments, 1, 0) != ffi::LUA_OK {
             return Err(Fail::Hook);
         }
         if ffi::lua_type(lua, -1) != ffi::LUA_TSTRING {

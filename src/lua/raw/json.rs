@@ -31,7 +31,12 @@ pub struct Options {
 pub struct Json {
     /// Strings must be UTF-8.
     pub utf8: bool,
+    /// Floats with an integral value are written without fraction or exponent, as C's `%.14g` does.
+    pub whole: bool,
 }
+
+/// Above this not every integer is a double.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Append one byte.
 #[inline]
@@ -54,6 +59,7 @@ fn bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
 impl Format for Json {
     const ANY_KEY: bool = false;
     const HOOK: bool = false;
+    const OPTIONS: bool = false;
 
     fn null(self, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
         bytes(out, b"null")
@@ -70,6 +76,9 @@ impl Format for Json {
     }
     #[inline]
     fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
+        if self.whole && value.fract() == 0.0 && value.abs() <= EXACT && value.to_bits() != (-0.0f64).to_bits() {
+            return json::writer::write_int(out, value as i64); // OK because |value| <= 2^53
+        }
         json::writer::write_float(out, value)
     }
     #[inline(always)]
@@ -130,6 +139,7 @@ pub unsafe extern "C-unwind" fn encode(lua: *mut lua_State) -> c_int {
         let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
         let format = Json {
             utf8: options.scan.utf8,
+            whole: false,
         };
         encode::value(lua, format, options.policy)
     }

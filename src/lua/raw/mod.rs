@@ -6,9 +6,12 @@
 pub mod argument;
 pub mod builder;
 pub mod cbor;
+pub mod channel;
 pub mod clock;
+pub mod compat;
 pub mod connection;
 pub mod encode;
+pub mod file;
 pub mod fs;
 pub mod hook;
 pub mod json;

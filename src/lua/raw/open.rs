@@ -8,7 +8,9 @@
 //! metatable whose `__gc` drops it.
 
 use super::state::{anchor, push_bytes, Identities, State};
-use super::{cbor, clock, connection, fs, hook, json, process, random_class, receive, scalars, send};
+use super::{
+    cbor, channel, clock, compat, connection, file, fs, hook, json, process, random_class, receive, scalars, send,
+};
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, c_void, CStr};
@@ -22,6 +24,11 @@ const STATE_USERDATA: i64 = anchor::COUNT as i64 + 1; // OK because it is a smal
 const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"json_codec", json::codec),
     (c"cbor_codec", cbor::codec),
+    (c"compat_json", compat::json_codec),
+    (c"compat_cbor", compat::cbor_codec),
+    (c"channel", channel::open),
+    (c"file_lock", file::lock),
+    (c"hard_link", file::hard_link),
     (c"stdio", connection::stdio),
     (c"pair", connection::pair),
     (c"adopt", connection::adopt),
@@ -303,6 +310,21 @@ unsafe fn check_version(lua: *mut lua_State) {
             );
         }
         ffi::lua_settop(lua, -2);
+    }
+}
+
+/// Called by `require "fkrpc.compat"`: the submodule, called once without arguments, which installs all its shims.
+///
+/// # Safety
+/// With a valid state, as `require` does.
+#[no_mangle]
+pub unsafe extern "C-unwind" fn luaopen_fkrpc_compat(lua: *mut lua_State) -> c_int {
+    // SAFETY: by contract.
+    unsafe {
+        open(lua, b"compat");
+        ffi::lua_pushvalue(lua, -1);
+        ffi::lua_call(lua, 0, 0);
+        1
     }
 }
 

@@ -23,6 +23,8 @@ pub trait Format: Copy {
     const ANY_KEY: bool;
     /// Whether values may bring their own encoded form (`__tocbor`).
     const HOOK: bool;
+    /// Whether those hooks are found and called as [`hook::call_with`] does, with the encoder's second argument.
+    const OPTIONS: bool;
     /// Append null.
     fn null(self, out: &mut Vec<u8>) -> Result<(), ErrorKind>;
     /// Append a boolean.
@@ -120,6 +122,10 @@ pub struct Walk<F: Format> {
     /// Hooks that ran so far.
     hooks: usize,
 }
+
+/// Below this depth an array's keys are looked at before a table in it is written. A table that proves to be no array
+/// is written twice, and so is all in it: without a limit, nesting such tables would take time that doubles each level.
+const SHALLOW: usize = 4;
 
 /// Slots that a table may need beyond its own: key, value, a copied key, and what hooks and fields take.
 const LEVEL: c_int = 8;
@@ -242,12 +248,15 @@ impl<F: Format> Walk<F> {
     unsafe fn key_is(&self, n: usize) -> bool {
         // SAFETY: as `run`.
         unsafe {
-            ffi::lua_type(self.lua, -2) == ffi::LUA_TNUMBER && {
+            #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
+            return ffi::lua_isinteger(self.lua, -2) != 0
+                // OK because a table with 2^63 items does not fit in memory. Lua keeps integral float keys as integers.
+                && ffi::lua_tointegerx(self.lua, -2, std::ptr::null_mut()) == n as i64;
+            #[cfg(not(any(feature = "lua53", feature = "lua54", feature = "lua55")))]
+            return ffi::lua_type(self.lua, -2) == ffi::LUA_TNUMBER && {
                 let key = ffi::lua_tonumberx(self.lua, -2, std::ptr::null_mut());
-                // OK because a table with 2^53 items does not fit in memory. Lua itself keeps integral float keys as
-                // integers, so comparing as floats is exact.
-                key == n as f64
-            }
+                key == n as f64 // OK because a table with 2^53 items does not fit in memory
+            };
         }
     }
 
@@ -332,11 +341,16 @@ impl<F: Format> Walk<F> {
             let open = self.format.open_array(self.out())?;
             let hooks = self.hooks;
             let mut count = 0;
+            let deep = self.policy.max_depth - self.left > SHALLOW;
+            let mut proven = false;
+            // The first key is known to be 1.
             loop {
-                if !self.key_is(count + 1) {
-                    // Not in order: forget what was written and look at the whole.
-                    self.out().truncate(start);
-                    return self.unordered(table, mark);
+                if deep && !proven && ffi::lua_type(lua, -1) == ffi::LUA_TTABLE {
+                    if !self.goes_on(table, count + 1) {
+                        self.out().truncate(start);
+                        return self.unordered(table, mark);
+                    }
+                    proven = true;
                 }
                 self.format.separate(self.out(), count)?;
                 if let Err(fail) = self.value() {
@@ -348,8 +362,30 @@ impl<F: Format> Walk<F> {
                 if !self.next(table, hooks)? {
                     break;
                 }
+                if !self.key_is(count + 1) {
+                    // Not in order: forget what was written and look at the whole.
+                    self.out().truncate(start);
+                    return self.unordered(table, mark);
+                }
             }
             Ok(self.format.close_array(self.out(), open, count)?)
+        }
+    }
+
+    /// Whether the keys after the one on the stack, which is `n`, are the integers that follow it. Stack: key, value.
+    unsafe fn goes_on(&self, table: c_int, mut n: usize) -> bool {
+        // SAFETY: as `run`.
+        unsafe {
+            let lua = self.lua;
+            ffi::lua_pushvalue(lua, table + 1);
+            let mut ordered = true;
+            while ordered && ffi::lua_next(lua, table) != 0 {
+                n += 1;
+                ordered = self.key_is(n);
+                ffi::lua_settop(lua, table + 3);
+            }
+            ffi::lua_settop(lua, table + 2);
+            ordered
         }
     }
 
@@ -495,8 +531,7 @@ impl<F: Format> Walk<F> {
             let lua = self.lua;
             if F::HOOK && kind == ffi::LUA_TUSERDATA {
                 let at = ffi::lua_gettop(lua);
-                self.hooks += 1;
-                let done = hook::call(lua, at, self.out())?;
+                let done = self.hook(at)?;
                 ffi::lua_settop(lua, at);
                 if done {
                     return Ok(());
@@ -520,7 +555,9 @@ impl<F: Format> Walk<F> {
         // SAFETY: as `run`; the fields are read raw, `hook` calls are protected.
         unsafe {
             let lua = self.lua;
-            if identity == self.identities.tagged {
+            // Options may name a hook for the metatable of tagged values, too.
+            let plain = !F::OPTIONS || ffi::lua_type(lua, hook::GIVEN) == ffi::LUA_TNIL;
+            if plain && identity == self.identities.tagged {
                 let tag = hook::integer(lua, table, anchor::TAG).ok_or(Fail::Tagged)?;
                 let tag = u64::try_from(tag).map_err(|_| Fail::Tagged)?;
                 self.format.tag(self.out(), tag)?;
@@ -542,10 +579,23 @@ impl<F: Format> Walk<F> {
                 ffi::lua_settop(lua, table);
                 return Ok(true);
             }
-            self.hooks += 1;
-            let done = hook::call(lua, table, self.out())?;
+            let done = self.hook(table)?;
             ffi::lua_settop(lua, table);
             Ok(done)
+        }
+    }
+
+    /// Append what the value at `at` says of itself, if it does.
+    #[inline]
+    unsafe fn hook(&mut self, at: c_int) -> Result<bool, Fail> {
+        // SAFETY: as `run`.
+        unsafe {
+            self.hooks += 1;
+            if F::OPTIONS {
+                hook::call_with(self.lua, at, self.out())
+            } else {
+                hook::call(self.lua, at, self.out())
+            }
         }
     }
 

@@ -7,7 +7,7 @@ local type, error, tostring, rawget, xpcall, pairs = type, error, tostring, rawg
 local getenv, exit = os.getenv, os.exit
 local traceback, concat = debug.traceback, table.concat
 local peers, options, values = native.module("peer"), native.module("options"), native.module("freekill/values")
-local settle, local_error = peers.settle, peers.local_error
+local settle, prepare, local_error = peers.settle, peers.prepare, peers.local_error
 local log, null = native.log, native.null
 
 local KNOWN = options.set("mode", "exit", "peer")
@@ -84,6 +84,7 @@ end
 
 local function guarded(handler)
   return function(params)
+    prepare(link.peer) -- for requests that come while a call of the handler's waits
     return reply(xpcall(function() return handler(params) end, explain))
   end
 end
@@ -134,6 +135,7 @@ function link.start(given)
     peer, message, errno = native.module("stdio").stdio(speech(given))
     if not peer then return nil, message, errno end
   end
+  prepare(peer)
   link.exits = given.peer == nil and given.exit ~= false
   link.peer, link.conn, link.handlers = peer, peer.conn, peer.handlers
   if getenv("FK_RPC_PIPELINE") == tostring(PIPELINE_VERSION) then link.on("pipeline", pipeline) end
