@@ -12,6 +12,7 @@
 ---@field cbor fkrpc.cbor the same table as `require "fkrpc.cbor"`
 ---@field jsonrpc fkrpc.jsonrpc the same table as `require "fkrpc.jsonrpc"`
 ---@field random fkrpc.random the same as `require "fkrpc.random"`
+---@field freekill fkrpc.freekill the same table as `require "fkrpc.freekill"`
 ---@field compat fkrpc.compat modules of FreeKill programs; `require "fkrpc.compat"` installs all of them
 local fkrpc = {}
 
