@@ -49,4 +49,5 @@ pub mod peer;
 pub mod random;
 pub mod slots;
 pub mod sys;
+pub mod watchdog;
 pub mod wire;

@@ -252,6 +252,12 @@ impl Peer {
         self.slots.get(slot).map(|slot| &slot.id)
     }
 
+    /// Whether the request behind a slot came in a batch, so that its reply has to wait for others.
+    #[must_use]
+    pub fn in_batch(&self, slot: usize) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot.batch.is_some())
+    }
+
     /// The request behind `slot` is answered: forget it.
     pub fn release(&mut self, slot: usize) -> Option<Slot> {
         self.slots.take(slot)

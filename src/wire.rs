@@ -8,7 +8,7 @@ use crate::sys::signal::SigpipeGuard;
 use crate::sys::{clock, fd, poll};
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -117,6 +117,15 @@ impl Wire {
     pub fn let_writer_finish(&self) {
         if matches!(self, Wire::Descriptors { .. }) {
             std::thread::yield_now();
+        }
+    }
+
+    /// The descriptor that is written to, if there is one.
+    #[must_use]
+    pub fn output(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Wire::Descriptors { output, .. } => output.as_ref().map(AsFd::as_fd),
+            _ => None,
         }
     }
 

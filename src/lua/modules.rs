@@ -51,6 +51,7 @@ const MODULES: &[Module] = modules![
     "freekill/dispatchers",
     "freekill/lockdown",
     "random",
+    "watchdog",
     "compat",
     "compat/uncovered",
     "compat/json",

@@ -54,7 +54,8 @@ end
 
 -- Names that are submodules, and functions that live in one.
 local submodule = {
-  json = true, cbor = true, jsonrpc = true, clock = true, fs = true, random = true, compat = true, freekill = true,
+  json = true, cbor = true, jsonrpc = true, clock = true, fs = true, random = true, compat = true,
+  watchdog = true, freekill = true,
 }
 local home = { stdio = "stdio", spawn = "process", pair = "pair" }
 

@@ -7,7 +7,7 @@ local native = ...
 local type, error, tostring, pairs, setmetatable, getmetatable =
   type, error, tostring, pairs, setmetatable, getmetatable
 local rawget, pcall = rawget, pcall
-local create, resume, yield = coroutine.create, coroutine.resume, coroutine.yield
+local create, resume, yield = coroutine.create, native.resume, coroutine.yield
 local traceback, getinfo = debug.traceback, debug.getinfo
 local request, wait, receive, step, reply = native.request, native.wait, native.receive, native.step, native.reply
 local log = native.log
@@ -50,7 +50,8 @@ local function raised(co, e)
     end
     text = text or "(error object is a " .. type(e) .. " value)"
   end
-  log("fkrpc: a handler failed: " .. traceback(co, text) .. "\n")
+  local report = text:find("\nstack traceback:\n", 1, true) and text or traceback(co, text)
+  log("fkrpc: a handler failed: " .. report .. "\n")
   return { code = INTERNAL_ERROR, message = native.standard_message(INTERNAL_ERROR), data = text }
 end
 
@@ -149,7 +150,9 @@ local function serve(self, co)
       idle, event, detail = finish(self, co, nil, resume(co, slot, event, detail, ctx))
       if not idle then co = waiting(self, serving) end
     end
-    if event == "nothing" then
+    if event == "again" then
+      event = nil
+    elseif event == "nothing" then
       if run_other(self) then event = nil else event, detail = "stopped", "both ends of the pair are idle" end
     end
     if event then return event, detail, co end

@@ -17,5 +17,6 @@ pub mod signal;
 pub mod stat;
 pub mod stderr;
 pub mod stdio;
+pub mod timer;
 
 pub use error::SysError;

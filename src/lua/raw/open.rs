@@ -9,7 +9,8 @@
 
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
-    cbor, channel, clock, compat, connection, file, fs, hook, json, process, random_class, receive, scalars, send,
+    cbor, channel, clock, compat, connection, file, fs, hook, json, process, random_class, receive, resume, scalars,
+    send, soft_hook, watchdog,
 };
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
@@ -59,6 +60,14 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"fs_root", fs::root::open),
     (c"random_class", random_class::random_class),
     (c"qrandomgen_class", random_class::qrandomgen_class),
+    (c"resume", resume::resume_handler),
+    (c"resume_within", resume::resume_within),
+    (c"coroutine_resume", resume::resume_function),
+    (c"coroutine_wrap", resume::wrap_function),
+    (c"coroutine_close", resume::close_function),
+    (c"watchdog_limit", watchdog::limit_function),
+    (c"watchdog_soft", soft_hook::soft_function),
+    (c"running_thread", soft_hook::thread_function),
 ];
 
 /// Metatables of the library: place in the anchors table and `__name`.
@@ -88,7 +97,10 @@ unsafe extern "C-unwind" fn drop_state(lua: *mut lua_State) -> c_int {
 }
 
 /// Push the anchors table, made on first use.
-unsafe fn push_anchors(lua: *mut lua_State) {
+///
+/// # Safety
+/// With a valid state. May raise.
+pub unsafe fn push_anchors(lua: *mut lua_State) {
     // SAFETY: may raise; owns nothing at any time.
     unsafe {
         let key = (&raw const REGISTRY_KEY).cast::<c_void>();
@@ -173,7 +185,7 @@ unsafe fn push_native(lua: *mut lua_State, anchors: c_int) {
     // SAFETY: as `push_anchors`.
     unsafe {
         let size = c_int::try_from(NATIVE.len()).unwrap_or(0);
-        ffi::lua_createtable(lua, 0, size + 8);
+        ffi::lua_createtable(lua, 0, size + 9);
         let set = |function: lua_CFunction, name: &CStr| {
             ffi::lua_rawgeti(lua, anchors, STATE_USERDATA);
             ffi::lua_pushvalue(lua, anchors);
@@ -351,4 +363,5 @@ luaopen! {
     luaopen_fkrpc_clock => b"clock",
     luaopen_fkrpc_fs => b"fs",
     luaopen_fkrpc_random => b"random",
+    luaopen_fkrpc_watchdog => b"watchdog",
 }

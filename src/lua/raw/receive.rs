@@ -9,6 +9,7 @@
 //! slots. Nothing with a destructor is on the Rust stack while pushing.
 
 use super::builder::Builder;
+use super::chain;
 use super::connection::{check, kept_deadline, push_deadline, Conn, Handing};
 use super::keys;
 use super::state::{anchor, enter, guarded, leave, push_bytes, raise, Job, Panic, ANCHORS};
@@ -49,6 +50,7 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
                 Ok(Err(kind)) => out_of_memory(lua, kind),
                 Err(Panic) => raise(lua, Panic::TEXT),
             };
+            chain::waited();
             let (slot, method, params) = match next {
                 Next::Event(event) => return Got::Event(event),
                 Next::Message(Incoming::Reply(reply)) => {
@@ -65,6 +67,7 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
             let pushed = push_request(lua, conn, job, handlers, slot, method, params);
             (*conn).handing = outer;
             if pushed {
+                chain::delivered(conn, slot);
                 return Got::Request;
             }
             if slot != 0 {
@@ -352,6 +355,9 @@ pub unsafe extern "C-unwind" fn receive_function(lua: *mut lua_State) -> c_int {
             deadline: super::connection::deadline(lua, 3),
             single: ffi::lua_toboolean(lua, 4) != 0,
         };
+        if (*conn).core.wire.output().is_some() {
+            chain::serves();
+        }
         let job = enter(lua, &marker);
         let count = match receive(lua, conn, job, 2, wait) {
             Got::Request => 4,

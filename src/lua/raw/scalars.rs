@@ -8,6 +8,7 @@
 //! The arguments are checked first, where raising is free. Everything up to the `write(2)` happens in one `guarded`
 //! closure, in which Lua is only asked for values that were checked: no conversion, no allocation, no error.
 
+use super::chain;
 use super::connection::{check, Conn};
 use super::hook::exact_integer;
 use super::receive::{call_result, push_local_error};
@@ -210,6 +211,7 @@ pub unsafe extern "C-unwind" fn ask(lua: *mut lua_State) -> c_int {
         let count = match send(lua, conn, job, top, true) {
             Ok(id) => match guarded(|| (*conn).core.quick_reply(id, &mut (*job).source)) {
                 Ok(Some(scalar)) => {
+                    chain::waited();
                     push_scalar(lua, job, scalar);
                     2
                 }

@@ -4,6 +4,7 @@
 //! `Walk::prepare` (which may raise) comes first; then everything up to the `write(2)` happens in one `guarded`
 //! closure, in which only the walk's own calls touch Lua. What is raised or pushed afterwards comes from the job.
 
+use super::chain;
 use super::connection::{check, deadline, params_policy, Conn, WireFormat};
 use super::hook;
 use super::path;
@@ -465,7 +466,7 @@ pub unsafe extern "C-unwind" fn reply(lua: *mut lua_State) -> c_int {
 }
 
 /// `step(connection, handlers, slot, result, err) -> slot, handler, params, ctx | nil, event, detail`: reply to the
-/// last request and wait for the next.
+/// last request and wait for the next. The event "again": the watchdog was turned on meanwhile, receive by yourself.
 ///
 /// # Safety
 /// Called by the prelude.
@@ -475,10 +476,20 @@ pub unsafe extern "C-unwind" fn step(lua: *mut lua_State) -> c_int {
     unsafe {
         ffi::lua_settop(lua, 5);
         let conn = check(lua, 1);
+        let watched = chain::handler_ended(lua);
         let job = enter(lua, &marker);
         answer(lua, conn, job);
+        if !watched {
+            leave(lua, job);
+            ffi::lua_pushnil(lua);
+            super::state::push_bytes(lua, b"again");
+            return 2;
+        }
         let count = match receive(lua, conn, job, 2, Wait::default()) {
-            Got::Request => 4,
+            Got::Request => {
+                chain::handler_begins();
+                4
+            }
             Got::Reply => 0, // nothing was awaited
             Got::Event(event) => super::receive::push_event(lua, conn, job, event),
         };

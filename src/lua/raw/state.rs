@@ -10,6 +10,7 @@
 //! grows downwards: a job that was entered at an address *below* the present frame belongs to a call that is over.
 
 use super::keys::KeyCache;
+use super::watchdog::Claim;
 use crate::codec::Tape;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_int, c_void};
@@ -66,8 +67,12 @@ pub mod anchor {
     pub const DATA: i64 = 20;
     /// The protected part of going on in a table that a hook may have changed.
     pub const NEXT_PAIR: i64 = 21;
+    /// The error of the slice that the watchdog stopped last.
+    pub const OVERDUE: i64 = 22;
+    /// Soft hooks: coroutine to `{ function, count }`, weak keys.
+    pub const SOFT_HOOKS: i64 = 23;
     /// How many there are.
-    pub const COUNT: i32 = 21;
+    pub const COUNT: i32 = 23;
 }
 
 /// The buffers of one call.
@@ -154,6 +159,8 @@ pub struct State {
     pub keys: KeyCache,
     /// Metatable identities.
     pub identities: Identities,
+    /// What this Lua state has of the watchdog.
+    pub watchdog: Claim,
 }
 
 impl Default for State {
@@ -169,6 +176,7 @@ impl State {
             jobs: Vec::new(),
             live: 0,
             keys: KeyCache::new(),
+            watchdog: Claim::new(),
             identities: Identities {
                 array: std::ptr::null(),
                 object: std::ptr::null(),

@@ -1,0 +1,320 @@
+//! The chain of running coroutines, their slices, and the hook that stops a slice which is late.
+//!
+//! No hook is installed while nobody is late. When a slice is past its deadline the tick (a signal on the Lua thread)
+//! plants one on every state of the slice that is on the chain; it raises at each instruction outside the prelude until
+//! the frame that opened the slice is back, which takes it off again and puts back what was there.
+//!
+//! # Proof
+//! *Signal safety.* The tick runs at any machine instruction of this thread. It touches atomics, and `lua_gethook*` and
+//! `lua_sethook`, which copy a few words, allocate nothing and may be called from a signal handler on the thread that
+//! runs the state: stock `lua` stops a program on Ctrl-C in just this way.
+//! *Life of the states on the chain.* An entry is pushed right before `lua_resume` and popped right after it by a frame
+//! that has the coroutine on its own Lua stack; `lua_resume` returns, it does not raise. So an entry's states live.
+//! *Threads.* The chain belongs to the thread that has claimed it; [`here`] is asked before every touch.
+
+use super::connection::Conn;
+use super::stop_hook::take_off;
+use crate::sys::timer;
+use crate::watchdog::{Saved, Watchdog};
+use mlua::ffi::lua_State;
+use std::ffi::c_int;
+use std::ptr::null_mut;
+use std::sync::atomic::{
+    compiler_fence, AtomicBool, AtomicI32, AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
+};
+
+/// Coroutines inside each other that are tracked. Stock Lua has room for 200 (`LUAI_MAXCCALLS`); what is deeper in
+/// another build is not stopped by itself but when it returns to one that is tracked.
+pub const DEPTH: usize = 256;
+
+/// A coroutine that runs, or waits for one that it has resumed.
+pub struct Entry {
+    pub(super) coroutine: AtomicPtr<lua_State>,
+    /// Who resumed it: mostly the coroutine of the entry below, but not if that one resumed somebody behind our back.
+    pub(super) from: AtomicPtr<lua_State>,
+    pub(super) planted: AtomicBool,
+    // The hook that was there.
+    pub(super) hook: AtomicUsize,
+    pub(super) mask: AtomicI32,
+    pub(super) count: AtomicI32,
+}
+
+/// What the frames of the Lua thread tell the tick.
+pub struct Chain {
+    /// The thread it belongs to; 0: none.
+    pub thread: AtomicUsize,
+    /// How many coroutines run inside each other.
+    pub depth: AtomicUsize,
+    /// The first entry of the running slice.
+    pub(super) base: AtomicUsize,
+    pub(super) entries: [Entry; DEPTH],
+    /// The limit of slices to come, in nanoseconds; 0: none. It holds for every Lua state of the thread.
+    pub limit: AtomicU64,
+    /// The limit that the running slice's error tells.
+    pub(super) told_limit: AtomicU64,
+    /// The slice whose error has its text in the anchors.
+    pub(super) told: AtomicU64,
+    /// The request that the running slice serves, and the one that was delivered last.
+    pub request: Request,
+    delivered: Request,
+}
+
+/// A request: a connection of Lua's, alive while its handler runs, and a slot of it; null and 0: none.
+pub struct Request {
+    conn: AtomicPtr<Conn>,
+    slot: AtomicUsize,
+}
+
+impl Request {
+    const fn none() -> Self {
+        Self {
+            conn: AtomicPtr::new(null_mut()),
+            slot: AtomicUsize::new(0),
+        }
+    }
+
+    #[inline]
+    /// The request.
+    pub fn get(&self) -> (*mut Conn, usize) {
+        (self.conn.load(Relaxed), self.slot.load(Relaxed))
+    }
+
+    #[inline]
+    fn set(&self, (conn, slot): (*mut Conn, usize)) {
+        self.conn.store(conn, Relaxed);
+        self.slot.store(slot, Relaxed);
+    }
+}
+
+/// The clockwork of the chain's slices.
+pub static WATCHDOG: Watchdog = Watchdog::new();
+
+/// The one chain.
+pub static CHAIN: Chain = Chain {
+    thread: AtomicUsize::new(0),
+    depth: AtomicUsize::new(0),
+    base: AtomicUsize::new(usize::MAX),
+    entries: [const {
+        Entry {
+            coroutine: AtomicPtr::new(null_mut()),
+            from: AtomicPtr::new(null_mut()),
+            planted: AtomicBool::new(false),
+            hook: AtomicUsize::new(0),
+            mask: AtomicI32::new(0),
+            count: AtomicI32::new(0),
+        }
+    }; DEPTH],
+    limit: AtomicU64::new(0),
+    told_limit: AtomicU64::new(0),
+    told: AtomicU64::new(0),
+    request: Request::none(),
+    delivered: Request::none(),
+};
+
+/// Whether the calling thread has the watchdog.
+#[inline]
+pub fn here() -> bool {
+    let thread = CHAIN.thread.load(Relaxed);
+    thread != 0 && thread == timer::this_thread()
+}
+
+// ---- slices ---------------------------------------------------------------------------------------------------------
+
+/// Which slice a coroutine's run belongs to.
+#[derive(Clone, Copy)]
+pub enum Slice {
+    /// The running one; one of its own where none runs and a limit is set.
+    Running,
+    /// One of its own: a handler that serves the request delivered last.
+    Handler,
+    /// A part of the running one of so many nanoseconds at most.
+    Part(u64),
+}
+
+/// What was put aside when a slice was opened inside another.
+struct Outer {
+    saved: Saved,
+    base: usize,
+    told_limit: u64,
+    request: (*mut Conn, usize),
+}
+
+/// What a frame has opened, and has to close.
+enum Opened {
+    Nothing,
+    /// A slice where none was running.
+    First,
+    Inner(Outer),
+}
+
+#[inline]
+fn open(slice: Slice, depth: usize) -> Opened {
+    let idle = WATCHDOG.running() == 0;
+    let limit = CHAIN.limit.load(Relaxed);
+    let (limit, request) = match slice {
+        Slice::Running if !idle || limit == 0 => return Opened::Nothing,
+        Slice::Running => (limit, (null_mut(), 0)),
+        Slice::Handler => (limit, CHAIN.delivered.get()),
+        Slice::Part(limit) => (limit, CHAIN.request.get()),
+    };
+    if idle {
+        begin(depth, limit, request);
+        WATCHDOG.begin(limit);
+        return Opened::First;
+    }
+    open_inner(slice, depth, limit, request)
+}
+
+#[inline(never)]
+fn open_inner(slice: Slice, depth: usize, limit: u64, request: (*mut Conn, usize)) -> Opened {
+    // In this order for the ticks: nothing runs any more; then the rest; then the new slice runs.
+    let mut outer = Outer {
+        saved: WATCHDOG.put_aside(),
+        base: CHAIN.base.load(Relaxed),
+        told_limit: CHAIN.told_limit.load(Relaxed),
+        request: CHAIN.request.get(),
+    };
+    begin(depth, limit, request);
+    if !matches!(slice, Slice::Part(_)) {
+        WATCHDOG.begin(limit);
+    } else {
+        CHAIN.told.store(0, Relaxed); // a part has its slice's number, but an error of its own
+        if !WATCHDOG.begin_part(&mut outer.saved, limit) {
+            CHAIN.told_limit.store(outer.told_limit, Relaxed);
+        }
+    }
+    Opened::Inner(outer)
+}
+
+#[inline]
+fn begin(base: usize, limit: u64, request: (*mut Conn, usize)) {
+    CHAIN.base.store(base, Relaxed);
+    CHAIN.told_limit.store(limit, Relaxed);
+    CHAIN.request.set(request);
+}
+
+#[inline]
+fn close(opened: &Opened) {
+    match opened {
+        Opened::Nothing => {}
+        Opened::First => {
+            WATCHDOG.pause();
+            CHAIN.base.store(usize::MAX, Relaxed);
+        }
+        Opened::Inner(outer) => close_inner(outer),
+    }
+}
+
+#[inline(never)]
+fn close_inner(outer: &Outer) {
+    WATCHDOG.pause();
+    CHAIN.told.store(0, Relaxed);
+    begin(outer.base, outer.told_limit, outer.request);
+    WATCHDOG.end(&outer.saved);
+}
+
+/// Run `work`, which is `lua_resume` of `coroutine` or something like it, with the coroutine on the chain.
+///
+/// # Safety
+/// `work` must return: it may not raise. `coroutine` must be alive until it has returned.
+#[inline]
+pub unsafe fn tracked(
+    lua: *mut lua_State,
+    coroutine: *mut lua_State,
+    slice: Slice,
+    work: impl FnOnce() -> c_int,
+) -> c_int {
+    if !here() {
+        return work();
+    }
+    let depth = CHAIN.depth.load(Relaxed);
+    if let Some(entry) = CHAIN.entries.get(depth) {
+        entry.coroutine.store(coroutine, Relaxed);
+        entry.from.store(lua, Relaxed);
+    }
+    compiler_fence(SeqCst);
+    CHAIN.depth.store(depth.wrapping_add(1), Relaxed);
+    let opened = open(slice, depth);
+    let status = work();
+    CHAIN.depth.store(depth, Relaxed);
+    compiler_fence(SeqCst);
+    if WATCHDOG.overdue() {
+        // SAFETY: the coroutine is alive by contract.
+        unsafe { take_off(depth) };
+    }
+    close(&opened);
+    status
+}
+
+/// The serving coroutine `lua` has ended its handler. `false`: it was resumed before the watchdog was turned on, so that
+/// no frame of ours watches it.
+///
+/// # Safety
+/// In a raw function that `lua` runs.
+#[inline]
+pub unsafe fn handler_ended(lua: *mut lua_State) -> bool {
+    if !here() {
+        return true;
+    }
+    let base = CHAIN.base.load(Relaxed);
+    let ours = CHAIN
+        .entries
+        .get(base)
+        .is_some_and(|entry| entry.coroutine.load(Relaxed) == lua);
+    if !ours {
+        return CHAIN.limit.load(Relaxed) == 0;
+    }
+    if WATCHDOG.overdue() {
+        // SAFETY: the base's coroutine is the running one.
+        unsafe { take_off(base) };
+    }
+    WATCHDOG.pause();
+    true
+}
+
+/// The serving coroutine is about to run the handler of the request delivered last. Only after [`handler_ended`].
+#[inline]
+pub fn handler_begins() {
+    if here() {
+        let limit = CHAIN.limit.load(Relaxed);
+        CHAIN.request.set(CHAIN.delivered.get());
+        CHAIN.told_limit.store(limit, Relaxed);
+        WATCHDOG.begin(limit);
+    }
+}
+
+/// The running slice is somebody's main loop, which has come back to ask for new requests: its time begins anew.
+pub fn serves() {
+    if !here() || WATCHDOG.running() == 0 {
+        return;
+    }
+    if WATCHDOG.overdue() {
+        for index in CHAIN.base.load(Relaxed)..CHAIN.depth.load(Relaxed).min(DEPTH) {
+            // SAFETY: every coroutine on the chain is alive.
+            unsafe { take_off(index) };
+        }
+    }
+    WATCHDOG.begin(CHAIN.told_limit.load(Relaxed));
+}
+
+/// The innermost tracked coroutine; `None` where there is none, `Some(None)` where it is too deep to be tracked.
+pub fn innermost() -> Option<Option<*mut lua_State>> {
+    let top = CHAIN.depth.load(Relaxed).checked_sub(1)?;
+    Some(CHAIN.entries.get(top).map(|entry| entry.coroutine.load(Relaxed)))
+}
+
+/// The thread has waited for the other end.
+#[inline]
+pub fn waited() {
+    if here() {
+        WATCHDOG.waited();
+    }
+}
+
+/// A request was delivered to Lua.
+#[inline]
+pub fn delivered(conn: *mut Conn, slot: usize) {
+    if here() {
+        CHAIN.delivered.set((conn, slot));
+    }
+}
