@@ -42,6 +42,8 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"notify", send::notify),
     (c"ask", scalars::ask),
     (c"tell", scalars::tell),
+    (c"ask_text", scalars::ask_text),
+    (c"tell_text", scalars::tell_text),
     (c"send_raw", send::send_raw),
     (c"reply", send::reply),
     (c"step", send::step),

@@ -197,17 +197,26 @@ unsafe fn push_scalar(lua: *mut lua_State, job: *mut Job, scalar: Scalar) {
     }
 }
 
-/// `ask(connection, handlers, method, params...)`: send a call and wait; returns as [`call_result`] (trailing nils
-/// may be missing).
-///
-/// # Safety
-/// Called by the prelude.
-pub unsafe extern "C-unwind" fn ask(lua: *mut lua_State) -> c_int {
-    let marker = 0u8;
+/// Make a string of the last param, as `tostring` does.
+#[inline]
+unsafe fn last_as_text(lua: *mut lua_State) {
+    // SAFETY: nothing is owned; a metamethod may raise.
+    unsafe {
+        let top = ffi::lua_gettop(lua);
+        if top > METHOD && ffi::lua_type(lua, top) != ffi::LUA_TSTRING {
+            ffi::luaL_tolstring(lua, top, std::ptr::null_mut());
+            ffi::lua_replace(lua, top);
+        }
+    }
+}
+
+/// The body of `ask` and `ask_text`.
+#[inline]
+unsafe fn request(lua: *mut lua_State, marker: *const u8) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let (conn, top) = arguments(lua);
-        let job = enter(lua, &marker);
+        let job = enter(lua, marker);
         let count = match send(lua, conn, job, top, true) {
             Ok(id) => match guarded(|| (*conn).core.quick_reply(id, &mut (*job).source)) {
                 Ok(Some(scalar)) => {
@@ -225,6 +234,46 @@ pub unsafe extern "C-unwind" fn ask(lua: *mut lua_State) -> c_int {
     }
 }
 
+/// The body of `tell` and `tell_text`.
+#[inline]
+unsafe fn notify(lua: *mut lua_State, marker: *const u8) -> c_int {
+    // SAFETY: see the module's proof.
+    unsafe {
+        let (conn, top) = arguments(lua);
+        let job = enter(lua, marker);
+        let count = match send(lua, conn, job, top, false) {
+            Ok(_) => 0,
+            Err(kind) => unsent(lua, conn, job, kind),
+        };
+        leave(lua, job);
+        count
+    }
+}
+
+/// `ask(connection, handlers, method, params...)`: send a call and wait; returns as [`call_result`] (trailing nils
+/// may be missing).
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn ask(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe { request(lua, &marker) }
+}
+
+/// `ask_text(connection, handlers, method, params...)`: as `ask`; the last param is sent as a string.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn ask_text(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        last_as_text(lua);
+        request(lua, &marker)
+    }
+}
+
 /// `tell(connection, handlers, method, params...) -> nil, nil, err`: send a notification; `err` is nil when it is sent.
 ///
 /// # Safety
@@ -232,14 +281,18 @@ pub unsafe extern "C-unwind" fn ask(lua: *mut lua_State) -> c_int {
 pub unsafe extern "C-unwind" fn tell(lua: *mut lua_State) -> c_int {
     let marker = 0u8;
     // SAFETY: see the module's proof.
+    unsafe { notify(lua, &marker) }
+}
+
+/// `tell_text(connection, handlers, method, params...)`: as `tell`; the last param is sent as a string.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn tell_text(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
     unsafe {
-        let (conn, top) = arguments(lua);
-        let job = enter(lua, &marker);
-        let count = match send(lua, conn, job, top, false) {
-            Ok(_) => 0,
-            Err(kind) => unsent(lua, conn, job, kind),
-        };
-        leave(lua, job);
-        count
+        last_as_text(lua);
+        notify(lua, &marker)
     }
 }

@@ -15,7 +15,8 @@ local KNOWN = options.set("mode", "exit", "peer")
 local PIPELINE_VERSION = 1
 
 local link = {
-  ask = native.ask, tell = native.ask, -- `tell` changes when the server can take packets it has not waited for
+  -- Those that `tell` change when the server can take packets it has not waited for.
+  ask = native.ask, tell = native.ask, tell_text = native.ask_text,
   methods = {}, pipelined = false, finished = false,
 }
 
@@ -52,15 +53,15 @@ local function finish(method, slot, a, b, c, id, deadline)
 end
 
 --- What a method with a result returns: `result, err`.
-function link.value(method, slot, a, b, ...)
+function link.value(method, slot, a, b, c, id, deadline)
   if slot == nil and b == nil then return a end
-  return finish(method, slot, a, b, ...)
+  return finish(method, slot, a, b, c, id, deadline)
 end
 
 --- What a method without a result returns: nothing, or nil and an error. The server sends 0 for nothing.
-function link.void(method, slot, a, b, ...)
+function link.void(method, slot, a, b, c, id, deadline)
   if slot == nil and b == nil then return end
-  local _, err = finish(method, slot, a, b, ...)
+  local _, err = finish(method, slot, a, b, c, id, deadline)
   if err ~= nil then return nil, err end
 end
 
@@ -104,7 +105,7 @@ end
 function link.finish()
   link.finished = true
   link.fk._rpc_finished = true
-  link.ask, link.tell = dead, dead
+  link.ask, link.tell, link.tell_text = dead, dead, dead
   link.peer.finished = true
   link.peer:stop()
 end
@@ -112,7 +113,7 @@ end
 -- The server can take packets while it is not waiting for any, says the environment; this request turns that on.
 local function pipeline(params)
   if params[1] ~= PIPELINE_VERSION then return false end
-  link.tell, link.pipelined = native.tell, true
+  link.tell, link.tell_text, link.pipelined = native.tell, native.tell_text, true
   return true
 end
 
@@ -157,7 +158,7 @@ function link.serve()
   local sent, err = peer:notify("hello", { "world" })
   if sent then reason, detail = peer:serve() else detail = err.message end
   link.finished = true
-  link.ask, link.tell = dead, dead
+  link.ask, link.tell, link.tell_text = dead, dead, dead
   if detail and detail ~= "" then log(concat({ "fkrpc.freekill: ", reason, ": ", detail, "\n" })) end
   return reason, detail
 end

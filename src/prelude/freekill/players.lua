@@ -2,7 +2,7 @@
 --
 -- Methods without a result return nothing, or nil and an error; the others `result, err`.
 local native = ...
-local type, tostring, setmetatable = type, tostring, setmetatable
+local setmetatable = setmetatable
 local link, calls = native.module("freekill/link"), native.module("freekill/calls")
 local value, void, opened, text, check = link.value, link.void, link.opened, calls.text, calls.check
 local QList = native.module("freekill/facilities").QList
@@ -50,8 +50,7 @@ end
 
 --- Send the client a message.
 function ServerPlayer:doNotify(command, data)
-  if type(data) ~= "string" then data = tostring(data) end
-  return void("ServerPlayer_doNotify", link.tell(link.conn or opened(), link.handlers, "ServerPlayer_doNotify",
+  return void("ServerPlayer_doNotify", link.tell_text(link.conn or opened(), link.handlers, "ServerPlayer_doNotify",
     self.connId, command, data))
 end
 
