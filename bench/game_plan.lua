@@ -11,7 +11,10 @@ local METHOD, PARAMS, ID, RESULT = 101, 102, 104, 105
 local function callee(fk, method, id, objects)
   local class, name = method:match("^(%a+)_(%a+)$")
   if not class then
-    return method == "print" and function(_, ...) print(...) end or function(_, ...) fk[method](...) end
+    if method == "print" then
+      return function(_, ...) print(...) end
+    end
+    return function(_, ...) fk[method](...) end
   end
   local key = class .. tostring(id)
   if class == "RoomThread" then

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The benchmarks: bench/run.sh [codec] [channel] [load] [random] [replay] [game]; without a word all of them.
+# The benchmarks: bench/run.sh [codec] [channel] [clock] [load] [random] [replay] [game]; without a word all of them.
 #
 # LUA=lua5.3 chooses the interpreter (default lua5.4), CPU=0 the processor that round trips are pinned to, ROUNDS and
 # TRIPS how long they take. Nothing here passes or fails by a figure: machines differ, ratios within a run do not.
@@ -70,6 +70,11 @@ game() {
     done | "$out/game" "${ROUNDS:-7}" "${CPU:-0}" "$out/tape"
 }
 
+clock() {
+    echo "== clock"
+    "$LUA" bench/clock.lua
+}
+
 load() {
     echo "== load"
     "$LUA" bench/load.lua
@@ -85,11 +90,11 @@ replay() {
     "$LUA" bench/replay.lua
 }
 
-[ $# -gt 0 ] || set -- codec channel load random replay game
+[ $# -gt 0 ] || set -- codec channel clock load random replay game
 for word in "$@"; do
     case $word in
-    codec | channel | load | random | replay | game) ;;
-    *) echo "usage: bench/run.sh [codec] [channel] [load] [random] [replay] [game]" >&2 && exit 2 ;;
+    codec | channel | clock | load | random | replay | game) ;;
+    *) echo "usage: bench/run.sh [codec] [channel] [clock] [load] [random] [replay] [game]" >&2 && exit 2 ;;
     esac
 done
 "$LUA" scripts/build.lua

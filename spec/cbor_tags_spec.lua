@@ -247,6 +247,48 @@ describe("a value with __tocbor", function()
   end)
 end)
 
+describe("calls of the codec nested in each other", function()
+  local function string_head(length)
+    return "\90" .. string.char(math.floor(length / 65536 / 256), math.floor(length / 65536) % 256,
+      math.floor(length / 256) % 256, length % 256)
+  end
+
+  -- Items of tag 24 (an encoded item), one in the other, each `depth` arrays deep.
+  local function nested(count, depth)
+    local item = "\1"
+    for _ = 1, count do item = ("\129"):rep(depth - 1) .. "\216\24" .. string_head(#item) .. item end
+    return item
+  end
+
+  it("do not use up the machine's stack: a handler that decodes is told so", function()
+    for _, depth in ipairs({ 128, 1000 }) do
+      local codec
+      codec = cbor.new({ depth = depth, tags = { [24] = function(bytes) return (codec.decode(bytes)) end } })
+      local fine, message = pcall(codec.decode, nested(240, depth))
+      assert.is_false(fine)
+      assert.truthy(tostring(message):find("nested too deeply", 1, true), message)
+      assert.equal(1, (codec.decode("\216\24\65\1")))
+      assert.equal("table", type((codec.decode(nested(3, depth)))))
+    end
+  end)
+
+  it("do not use up the machine's stack: nor does a hook that encodes", function()
+    local codec = cbor.new({ depth = 1000 })
+    local calls = 0
+    local function deep(n)
+      local t = setmetatable({}, { __tocbor = function()
+        calls = calls + 1
+        return assert(codec.encode(n > 0 and deep(n - 1) or {}))
+      end })
+      for _ = 1, 990 do t = { t } end
+      return t
+    end
+    assert.is_false((pcall(codec.encode, deep(240))))
+    assert.is_true(calls > 1, calls)
+    assert.is_true(#codec.encode(deep(1)) > 1900)
+  end)
+end)
+
 describe("what FreeKill's codec does", function()
   local codec = cbor.new({ empty = "array", order = "strict", floats = "double", integral = true, big = "wrap" })
 

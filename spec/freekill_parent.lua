@@ -106,7 +106,7 @@ end
 --- The next packet: a table with `method`, `params`, `id`, `result`, `error`. Raises if it is one that the real server
 --- cannot take, or if there is more than it. Nil at the end of the child's output.
 function Parent:read()
-  local deadline, last = fkrpc.clock.now_us() + SECONDS * 1e6, nil
+  local deadline, last = fkrpc.clock.now_us() + SECONDS * 1e6
   repeat
     self:look()
     last = first_end(self.codec, self.received)

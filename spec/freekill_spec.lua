@@ -126,7 +126,9 @@ for _, codec in ipairs({ "cbor", "json" }) do
     end)
 
     it("gets nil and an error where the server refuses, and the server's log has a warning", function()
-      local refused = function() return nil, { code = -32602, message = "Invalid params", data = "Player not found" } end
+      local function refused()
+        return nil, { code = -32602, message = "Invalid params", data = "Player not found" }
+      end
       server.handlers.ServerPlayer_thinking = refused
       server.handlers.ServerPlayer_doNotify = refused
       server.handlers.ServerPlayer_waitForReply = refused
@@ -210,10 +212,12 @@ for _, codec in ipairs({ "cbor", "json" }) do
       assert.equal("true|5", server.said)
       assert.is_true((server:call("RemoveObserver", 3, 71)))
       for _, case in ipairs({
-        { -32603, "Room not found", "SetPlayerState", 9, 70, 1 }, { -32603, "Player not found", "SetPlayerState", 3, 9, 1 },
+        { -32603, "Room not found", "SetPlayerState", 9, 70, 1 },
+        { -32603, "Player not found", "SetPlayerState", 3, 9, 1 },
         { -32603, "Room not found", "AddObserver", 9, blob }, { -32603, "Player not found", "RemoveObserver", 3, 71 },
         { -32602, nil, "SetPlayerState", "3", 70, 1 }, { -32602, nil, "SetPlayerState", 3, 70, "1" },
-        { -32602, nil, "AddObserver", "3", blob }, { -32602, nil, "HandleRequest", 1 }, { -32602, nil, "ResumeRoom", "1" },
+        { -32602, nil, "AddObserver", "3", blob }, { -32602, nil, "HandleRequest", 1 },
+        { -32602, nil, "ResumeRoom", "1" },
         { -32602, nil, "RemoveObserver", 3, "71" }, { -32602, nil, "SetPlayerProperty", 3, 70, "id", 1 },
       }) do
         local result, err = server:call(case[3], case[4], case[5], case[6], case[7])

@@ -79,7 +79,8 @@ describe("fs.write_atomic", function()
     assert(fs.write_atomic(path, texts[1]))
     local writer = script(([[
       local path, texts = %q, { ("a"):rep(400000), ("b"):rep(300000) }
-      io.write("go\n"):flush()
+      io.write("go\n")
+      io.flush()
       for i = 1, 1e9 do assert(fs.write_atomic(path, texts[i %% 2 + 1])) end
     ]]):format(path))
     local seen, left = {}, 0

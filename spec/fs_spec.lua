@@ -71,7 +71,8 @@ describe("fs.exists and fs.is_dir", function()
       found[name] = { fs.exists(top .. "/" .. name), (fs.is_dir(top .. "/" .. name)) }
     end
     assert.same({
-      file = { true, false }, link = { true, false }, folder = { true, true }, dangling = { false }, nothing = { false },
+      file = { true, false }, link = { true, false }, folder = { true, true },
+      dangling = { false }, nothing = { false },
     }, found)
   end)
 

@@ -7,8 +7,8 @@ local program = require("spec.program")
 local fkrpc = require("fkrpc")
 
 local FILES = {
-  "fkrpc.lua", "fkrpc/json.lua", "fkrpc/cbor.lua", "fkrpc/jsonrpc.lua", "fkrpc/random.lua",
-  "fkrpc/freekill.lua",
+  "fkrpc.lua", "fkrpc/json.lua", "fkrpc/cbor.lua", "fkrpc/jsonrpc.lua", "fkrpc/random.lua", "fkrpc/clock.lua",
+  "fkrpc/fs.lua", "fkrpc/watchdog.lua", "fkrpc/freekill.lua",
 }
 
 -- Classes by name: { fields = { name = type }, functions = { name = parameter count } }.
@@ -78,8 +78,8 @@ local one, other = fkrpc.pair()
 local peer = getmetatable(one).__index
 local child = getmetatable(assert(fkrpc.spawn({ "true" }))).__index
 local loaded = {
-  fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.compat, fkrpc.stdio, fkrpc.spawn, fkrpc.pair,
-  fkrpc.freekill,
+  fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.watchdog, fkrpc.compat, fkrpc.stdio, fkrpc.spawn, fkrpc.pair,
+  fkrpc.clock, fkrpc.fs, fkrpc.freekill,
 }
 
 local function methods_of(object) return getmetatable(object).__index end
@@ -100,14 +100,17 @@ local LIVE = {
   ["fkrpc.jsonrpc"] = fkrpc.jsonrpc,
   ["fkrpc.jsonrpc.errors"] = fkrpc.jsonrpc.errors,
   ["fkrpc.random"] = fkrpc.random,
+  ["fkrpc.watchdog"] = fkrpc.watchdog,
   ["fkrpc.generator"] = debug.getmetatable(fkrpc.random(1)).__index,
+  ["fkrpc.clock"] = fkrpc.clock,
+  ["fkrpc.fs"] = fkrpc.fs,
   ["fkrpc.peer"] = peer,
   ["fkrpc.child"] = child,
 }
 
 describe("the definitions", function()
   it("are looked at after everything was loaded", function()
-    assert.equal(9, #loaded)
+    assert.equal(12, #loaded)
     assert.equal(other, one.other)
   end)
 
@@ -174,6 +177,17 @@ describe("the definitions of what functions return", function()
     other:on("look", function(_, ctx) seen = ctx end)
     one:must("look")
     assert.same(sorted(seen), sorted(classes["fkrpc.context"].fields))
+  end)
+
+  it("name the fields of a file's state and what a root has beside the functions of fs", function()
+    assert.same(sorted(fkrpc.fs.stat(".")), sorted(classes["fkrpc.fs.stat"].fields))
+    assert.equal("fkrpc.fs", classes["fkrpc.fs.root"].base)
+    local root = assert(fkrpc.fs.root("."))
+    for name in pairs(fkrpc.fs) do assert.equal("function", type(root[name])) end
+    for name in pairs(root) do
+      assert.equal(fkrpc.fs[name] == nil, classes["fkrpc.fs.root"].functions[name] ~= nil, name)
+    end
+    root.close()
   end)
 
   it("name the fields of codecs", function()
@@ -266,6 +280,25 @@ describe("the definitions of options", function()
       table.sort(words)
       return words
     end)())
+  end)
+
+  it("have the options of files", function()
+    local fs = fkrpc.fs
+    for class, f in pairs({
+      ["fkrpc.fs.stat.options"] = function(o) return fs.stat(".", o) end,
+      ["fkrpc.fs.mkdir.options"] = function(o) return fs.mkdir("", o) end,
+      ["fkrpc.fs.remove.options"] = function(o) return fs.remove("", o) end,
+      ["fkrpc.fs.write.options"] = function(o) return fs.write_atomic("", "", o) end,
+      ["fkrpc.fs.touch.options"] = function(o) return fs.touch("", o) end,
+      ["fkrpc.fs.root.options"] = function(o) return fs.root("", o) end,
+    }) do
+      local options = classes[class].fields
+      assert.is_true(#sorted(options) > 0)
+      for name, kind in pairs(options) do
+        assert.is_true(pcall(f, { [name] = kind:match("^boolean") and true or 1 }), name)
+        assert.is_false(pcall(f, { [name .. "s"] = true }), name)
+      end
+    end
   end)
 
   it("have the options of a call and of an error", function()

@@ -98,7 +98,7 @@ pub enum Id {
     /// A number with a fraction (the specification says SHOULD NOT, not MUST NOT).
     Float(f64),
     /// A string.
-    Str(Box<[u8]>),
+    Str(Vec<u8>),
     /// `null`.
     Null,
 }

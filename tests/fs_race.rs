@@ -6,9 +6,18 @@ use fkrpc::fs::{Base, Resolver};
 use fs_support::{bytes, read, world, Folder, BOTH};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+/// Ends the swaps when the work is over, also by a failed assertion.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// While `<place>/swap` turns from a folder into a symlink that leads out, and back, `work` runs often.
 fn race(world: &Folder, place: &str, work: impl Fn(u32)) {
-    let (stop, swaps) = (AtomicBool::new(false), AtomicU32::new(0));
+    let (stop, cycles, swaps) = (AtomicBool::new(false), AtomicU32::new(0), AtomicU32::new(0));
     let [swap, link, away] = ["swap", "link", "away"].map(|name| world.join(&format!("{place}/{name}")));
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -20,21 +29,26 @@ fn race(world: &Folder, place: &str, work: impl Fn(u32)) {
                 let _ = std::fs::create_dir_all(&swap);
                 let _ = std::fs::write(swap.join("secret"), "inside");
                 let _ = std::os::unix::fs::symlink(world.join("outside"), &link);
-                let moves = [(&swap, &away), (&link, &swap), (&swap, &link), (&away, &swap)];
-                let done = moves
-                    .into_iter()
-                    .filter(|(from, to)| std::fs::rename(from, to).is_ok())
-                    .count();
-                swaps.fetch_add(u32::from(done == 4), Ordering::Relaxed);
+                let _ = std::fs::rename(&swap, &away);
+                let swapped = std::fs::rename(&link, &swap).is_ok();
+                let _ = std::fs::rename(&swap, &link);
+                let _ = std::fs::rename(&away, &swap);
+                swaps.fetch_add(u32::from(swapped), Ordering::Relaxed);
+                cycles.fetch_add(1, Ordering::Relaxed);
             }
         });
-        for round in 0..100_000 {
+        let _stop = Stop(&stop);
+        for round in 0..50_000 {
             work(round);
+            // Work that fails at once must not be through before the swaps have begun.
+            let seen = cycles.load(Ordering::Relaxed);
+            while round % 8 == 0 && cycles.load(Ordering::Relaxed) == seen {
+                std::thread::yield_now();
+            }
             if round >= 2_000 && swaps.load(Ordering::Relaxed) >= 100 {
                 break;
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
     assert!(swaps.load(Ordering::Relaxed) >= 100);
 }

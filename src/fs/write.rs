@@ -65,8 +65,9 @@ impl Base {
         let name = c_path(end.name)?;
         let old = present(&folder, &name)?;
         let mut temporary = Temporary::new(folder.as_fd(), old.is_some() || mode.is_some())?;
-        temporary.dress(old.as_ref(), mode)?;
         temporary.file.write_all(bytes)?;
+        // After the bytes: writing takes the setuid bit away (write(2)).
+        temporary.dress(old.as_ref(), mode)?;
         temporary.file.sync_all()?;
         dir::rename(folder.as_fd(), &temporary.name, folder.as_fd(), &name)?;
         temporary.kept = true;

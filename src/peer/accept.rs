@@ -47,7 +47,7 @@ impl Peer {
             // A result of nothing, left out. Refusing it would send an error under an id that may be one of theirs.
             None if self.is_pending(tape, &envelope) => self.response(message, tape, &envelope, batch, awaited, out),
             None => {
-                let id = read_id(tape, message, envelope.id).flatten().unwrap_or(Id::Null);
+                let id = read_id(tape, message, envelope.id)?.flatten().unwrap_or(Id::Null);
                 self.refuse(
                     INVALID_REQUEST,
                     id,
@@ -106,7 +106,7 @@ impl Peer {
         batch: Option<usize>,
         out: &mut Vec<u8>,
     ) -> Result<Incoming, ErrorKind> {
-        let id = match read_id(tape, message, envelope.id) {
+        let id = match read_id(tape, message, envelope.id)? {
             Some(id) => id,
             None => {
                 return self.refuse(
@@ -118,21 +118,21 @@ impl Peer {
                 )
             }
         };
-        let answer_to = || id.clone().unwrap_or(Id::Null);
+        let answer_to = |id: Option<Id>| id.unwrap_or(Id::Null);
         let versionless = self.encoding.is_freekill() && envelope.version.is_none();
         if !versionless && !envelope.is_version_2(tape, message) {
-            return self.refuse(INVALID_REQUEST, answer_to(), "jsonrpc must be \"2.0\"", batch, out);
+            return self.refuse(INVALID_REQUEST, answer_to(id), "jsonrpc must be \"2.0\"", batch, out);
         }
         let (method, _) = tape.node(method);
         if tape.bytes(method, message).is_none() {
-            return self.refuse(INVALID_REQUEST, answer_to(), "a method must be a string", batch, out);
+            return self.refuse(INVALID_REQUEST, answer_to(id), "a method must be a string", batch, out);
         }
         let params = envelope.params.filter(|at| tape.node(*at).0 != Node::Null);
         let structured = params.is_none_or(|at| matches!(tape.node(at).0, Node::Array { .. } | Node::Object { .. }));
         if !structured {
             return self.refuse(
                 INVALID_PARAMS,
-                answer_to(),
+                answer_to(id),
                 "params must be an array or an object",
                 batch,
                 out,
@@ -227,14 +227,26 @@ impl Peer {
 }
 
 /// `Some(None)`: no id, a notification. `None`: an id that is none.
-fn read_id(tape: &Tape, message: &[u8], at: Option<usize>) -> Option<Option<Id>> {
-    let Some(at) = at else { return Some(None) };
+///
+/// # Errors
+/// `OutOfMemory`: a string may be as long as its message.
+fn read_id(tape: &Tape, message: &[u8], at: Option<usize>) -> Result<Option<Option<Id>>, ErrorKind> {
+    let Some(at) = at else { return Ok(Some(None)) };
     let (node, _) = tape.node(at);
     let id = match node {
         Node::Int(n) => Id::Int(n),
         Node::Float(f) => Id::Float(f),
         Node::Null => Id::Null,
-        _ => Id::Str(tape.bytes(node, message)?.into()),
+        _ => {
+            let Some(bytes) = tape.bytes(node, message) else {
+                return Ok(None);
+            };
+            let mut copy = Vec::new();
+            copy.try_reserve_exact(bytes.len())
+                .map_err(|_| ErrorKind::OutOfMemory)?;
+            copy.extend_from_slice(bytes);
+            Id::Str(copy)
+        }
     };
-    Some(Some(id))
+    Ok(Some(Some(id)))
 }

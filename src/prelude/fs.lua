@@ -36,27 +36,6 @@ local function walker(entries, kinds)
   end
 end
 
-local handle
-
--- Completes a base's native functions with those that are written in Lua.
-local function complete(functions, open_root)
-  local walk = walker(functions.entries, functions.kinds)
-  functions.entries, functions.kinds = nil, nil
-
-  --- Every entry below a folder: `for path, type, message, errno in fs.walk(dir) do`.
-  function functions.walk(dir, more)
-    if dir == functions then dir = more end
-    if type(dir) ~= "string" then
-      error("bad argument #1 to 'walk' (string expected, got " .. typename(dir) .. ")", 2)
-    end
-    return walk(dir)
-  end
-
-  --- The same functions confined below a folder, or nil, message, errno.
-  functions.root = handle(functions, open_root)
-  return functions
-end
-
 -- What is wrong with a root's options, if anything.
 local function wrong(given)
   if given == nil then return end
@@ -67,33 +46,62 @@ local function wrong(given)
   end
 end
 
--- Wraps the native `root` function of `owner` so that it returns a handle.
-function handle(owner, open_root)
-  return function(path, given, more)
-    if path == owner then path, given = given, more end
+local handle
+
+-- Completes a base's native functions with those that are written in Lua.
+local function complete(functions, open_root)
+  local walk = walker(functions.entries, functions.kinds)
+  functions.entries, functions.kinds = nil, nil
+
+  --- Every entry below a folder: `for path, type, message, errno in fs.walk(dir) do`.
+  function functions.walk(path)
+    if type(path) ~= "string" then
+      error("bad argument #1 to 'walk' (string expected, got " .. typename(path) .. ")", 2)
+    end
+    return walk(path)
+  end
+
+  --- The same functions confined below a folder, or nil, message, errno.
+  function functions.root(path, options)
     if type(path) ~= "string" then
       error("bad argument #1 to 'root' (string expected, got " .. typename(path) .. ")", 2)
     end
-    local why = wrong(given)
+    local why = wrong(options)
     if why then error("bad argument #2 to 'root' (" .. why .. ")", 2) end
-    local functions, message, errno = open_root(path, given)
-    if not functions then return nil, message, errno end
-    local close, closed = functions.close, false
-    complete(functions, functions.root)
-
-    --- Gives the folder back; everything else fails from then on.
-    function functions.close()
-      closed = true
-      return close()
-    end
-
-    return setmetatable(functions, {
-      __name = "fkrpc.fs.root",
-      __metatable = false,
-      __close = functions.close,
-      __tostring = function() return "fkrpc.fs.root: " .. path .. (closed and " (closed)" or "") end,
-    })
+    local opened, message, errno = open_root(path, options)
+    if not opened then return nil, message, errno end
+    return handle(opened, path)
   end
+
+  return functions
+end
+
+-- A root's function that passes over the root itself, as the native ones do: it may be called with a colon.
+local function method(root, f)
+  return function(first, ...)
+    if first == root then return f(...) end
+    return f(first, ...)
+  end
+end
+
+-- Makes a handle of a new root's native functions.
+function handle(root, path)
+  local close, closed = root.close, false
+  complete(root, root.root)
+  root.walk, root.root = method(root, root.walk), method(root, root.root)
+
+  --- Gives the folder back; everything else fails from then on.
+  function root.close()
+    closed = true
+    return close()
+  end
+
+  return setmetatable(root, {
+    __name = "fkrpc.fs.root",
+    __metatable = false,
+    __close = root.close,
+    __tostring = function() return "fkrpc.fs.root: " .. path .. (closed and " (closed)" or "") end,
+  })
 end
 
 return complete(native.fs_functions(), native.fs_root)

@@ -132,25 +132,25 @@ function list:at(i) end
 function list:length() end
 
 ---@class fkrpc.freekill.Player
-local player = {}
+local plain_player = {}
 
 ---@return integer
-function player:getId() end
+function plain_player:getId() end
 
 ---@return string
-function player:getScreenName() end
+function plain_player:getScreenName() end
 
 ---@return string
-function player:getAvatar() end
+function plain_player:getAvatar() end
 
 ---@return integer
-function player:getTotalGameTime() end
+function plain_player:getTotalGameTime() end
 
 ---@return fkrpc.freekill.QList
-function player:getGameData() end
+function plain_player:getGameData() end
 
 ---@return integer
-function player:getState() end
+function plain_player:getState() end
 
 ---@class fkrpc.freekill.ServerPlayer: fkrpc.freekill.Player
 local server_player = {}

@@ -7,13 +7,14 @@
 //! raises; its results are left in the job or are `Copy`. Only then values are pushed, from the job.
 
 pub mod arguments;
+pub mod result;
 pub mod root;
 
-use super::builder::Builder;
-use super::state::{enter, guarded, leave, push_bytes, raise, Job, Panic};
-use crate::fs::{Base, Error, Kind, Stat};
+use super::state::{push_bytes, Job};
+use crate::fs::{Base, Error, Kind};
 use arguments::Arguments;
 use mlua::ffi::{self, lua_CFunction, lua_State};
+use result::{push_bool, push_out, push_stat, push_tape, push_true, run};
 use std::ffi::{c_int, CStr};
 
 /// The functions of a base, by name. `entries` is for the prelude.
@@ -63,103 +64,6 @@ unsafe fn push_functions(lua: *mut lua_State, base: c_int) -> c_int {
     }
 }
 
-/// Run `work` on the running function's base and push what it returns; `nil, message, errno` where it fails.
-unsafe fn run<R: Copy>(
-    lua: *mut lua_State,
-    work: impl FnOnce(&Base, &mut Job) -> Result<R, Error>,
-    push: unsafe fn(*mut lua_State, *mut Job, R) -> c_int,
-) -> c_int {
-    let marker = 0u8;
-    // SAFETY: see the module's proof. `work` captures arguments alone: it owns nothing when `enter` raises.
-    unsafe {
-        let job = enter(lua, &marker);
-        let base = root::base(lua);
-        let done = guarded(|| {
-            work(&*base, &mut *job).map_err(|error| {
-                (*job).out = error.message;
-                error.errno
-            })
-        });
-        match done {
-            Ok(Ok(result)) => {
-                let count = push(lua, job, result);
-                leave(lua, job);
-                count
-            }
-            Ok(Err(errno)) => {
-                ffi::lua_pushnil(lua);
-                push_bytes(lua, &(*job).out);
-                ffi::lua_pushinteger(lua, i64::from(errno));
-                leave(lua, job);
-                3
-            }
-            Err(Panic) => raise(lua, Panic::TEXT),
-        }
-    }
-}
-
-unsafe fn push_true(lua: *mut lua_State, job: *mut Job, (): ()) -> c_int {
-    // SAFETY: as `push_bool`.
-    unsafe { push_bool(lua, job, true) }
-}
-
-unsafe fn push_bool(lua: *mut lua_State, _job: *mut Job, value: bool) -> c_int {
-    // SAFETY: a C function has room for its results.
-    unsafe { ffi::lua_pushboolean(lua, c_int::from(value)) };
-    1
-}
-
-/// Push what the job has in its `out`.
-unsafe fn push_out(lua: *mut lua_State, job: *mut Job, (): ()) -> c_int {
-    // SAFETY: may raise; the bytes are the job's.
-    unsafe { push_bytes(lua, &(*job).out) };
-    1
-}
-
-/// Push what the job has on its tape, whose strings are in its `source`.
-unsafe fn push_tape(lua: *mut lua_State, job: *mut Job, (): ()) -> c_int {
-    // SAFETY: may raise; tape and source are the job's, which nested calls do not touch.
-    unsafe {
-        Builder::new(lua, job, &(*job).source).push(0);
-    }
-    1
-}
-
-unsafe fn push_stat(lua: *mut lua_State, _job: *mut Job, found: Stat) -> c_int {
-    // SAFETY: may raise; owns nothing.
-    unsafe {
-        ffi::lua_createtable(lua, 0, 14);
-        push_bytes(lua, found.kind.name().as_bytes());
-        ffi::lua_setfield(lua, -2, c"type".as_ptr());
-        // OK because numbers of devices and files above i64::MAX keep their bits, as everywhere in Lua.
-        let integers: [(&CStr, i64); 10] = [
-            (c"size", found.size),
-            (c"mode", i64::from(found.mode)),
-            (c"nlink", found.links as i64),
-            (c"uid", i64::from(found.uid)),
-            (c"gid", i64::from(found.gid)),
-            (c"dev", found.dev as i64),
-            (c"ino", found.ino as i64),
-            (c"rdev", found.rdev as i64),
-            (c"blocks", found.blocks),
-            (c"blksize", found.block_size),
-        ];
-        for (name, value) in integers {
-            ffi::lua_pushinteger(lua, value);
-            ffi::lua_setfield(lua, -2, name.as_ptr());
-        }
-        for (name, value) in [
-            (c"atime", found.atime),
-            (c"mtime", found.mtime),
-            (c"ctime", found.ctime),
-        ] {
-            ffi::lua_pushnumber(lua, value);
-            ffi::lua_setfield(lua, -2, name.as_ptr());
-        }
-        1
-    }
-}
-
 /// `cd(path) -> true`
 unsafe extern "C-unwind" fn cd(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof, as for every function below.
@@ -188,7 +92,7 @@ unsafe extern "C-unwind" fn entries(lua: *mut lua_State) -> c_int {
     }
 }
 
-/// The folder's names on the job's tape; the names themselves in its source.
+/// The folder's names on the job's tape, each with its kind if asked for.
 fn list(base: &Base, job: &mut Job, path: &[u8], follow: bool, kinds: bool) -> Result<(), Error> {
     let listing = base.list(path, follow)?;
     let no_memory = |_| Error::no_memory(path);

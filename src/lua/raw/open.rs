@@ -5,7 +5,7 @@
 //!
 //! # Proof
 //! Everything here may raise and owns nothing: the state is written into its userdata before the userdata gets the
-//! metatable whose `__gc` drops it.
+//! metatable whose `__gc` empties it.
 
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
@@ -84,15 +84,16 @@ const METATABLES: &[(i64, &CStr)] = &[
     (anchor::PROCESS, c"fkrpc.process"),
 ];
 
-unsafe extern "C-unwind" fn drop_state(lua: *mut lua_State) -> c_int {
+unsafe extern "C-unwind" fn finalize_state(lua: *mut lua_State) -> c_int {
     // SAFETY: only the state's userdata has this metatable; Lua calls it once. A second call (by hand, through the
-    // debug library) finds the metatable gone.
+    // debug library) finds the metatable gone. What is left in place is whole and owns nothing: every raw function
+    // refers to it, and Lua may call them as long as it runs finalizers.
     unsafe {
         let place = ffi::lua_touserdata(lua, 1).cast::<State>();
         if !place.is_null() && ffi::lua_getmetatable(lua, 1) != 0 {
             ffi::lua_pushnil(lua);
             ffi::lua_setmetatable(lua, 1);
-            std::ptr::drop_in_place(place);
+            (*place).finalize();
         }
     }
     0
@@ -116,7 +117,7 @@ pub unsafe fn push_anchors(lua: *mut lua_State) {
         let place = ffi::lua_newuserdata(lua, size_of::<State>()).cast::<State>();
         place.write(State::new());
         ffi::lua_createtable(lua, 0, 1);
-        ffi::lua_pushcclosure(lua, drop_state, 0);
+        ffi::lua_pushcclosure(lua, finalize_state, 0);
         ffi::lua_setfield(lua, -2, c"__gc".as_ptr());
         ffi::lua_setmetatable(lua, -2);
         ffi::lua_rawseti(lua, anchors, STATE_USERDATA);

@@ -203,7 +203,7 @@ unsafe fn push_ctx(lua: *mut lua_State, conn: *mut Conn, handlers: c_int, slot: 
         ffi::lua_setfield(lua, -2, c"method".as_ptr());
         ffi::lua_pushboolean(lua, c_int::from(slot == 0));
         ffi::lua_setfield(lua, -2, c"notification".as_ptr());
-        // The id is borrowed from its slot, which is released by the reply only; a string id's bytes are boxed.
+        // The id is borrowed from its slot, which is released by the reply only; a string id has its bytes elsewhere.
         match (*conn).core.peer.id(slot) {
             Some(Id::Int(n)) => ffi::lua_pushinteger(lua, *n),
             Some(Id::Float(f)) => ffi::lua_pushnumber(lua, *f),

@@ -81,6 +81,8 @@ pub struct Job {
     pub owner: *mut State,
     frame: usize,
     index: usize,
+    /// Bytes of C stack between the outermost call it is nested in and this one.
+    stack: usize,
     /// What the call scans to.
     pub tape: Tape,
     /// What the call writes to.
@@ -115,6 +117,7 @@ impl Job {
             owner: std::ptr::null_mut(),
             frame: 0,
             index: 0,
+            stack: 0,
             tape: Tape::new(),
             out: Vec::new(),
             source: Vec::new(),
@@ -155,6 +158,8 @@ pub struct Identities {
 pub struct State {
     jobs: Vec<Box<[Job]>>,
     live: usize,
+    /// The userdata was finalized: memory goes back after each call, as nothing comes later that could free it.
+    finalized: bool,
     /// Short object keys that were seen lately.
     pub keys: KeyCache,
     /// Metatable identities.
@@ -175,6 +180,7 @@ impl State {
         Self {
             jobs: Vec::new(),
             live: 0,
+            finalized: false,
             keys: KeyCache::new(),
             watchdog: Claim::new(),
             identities: Identities {
@@ -189,24 +195,30 @@ impl State {
         }
     }
 
-    /// A cleared job for the call whose frame holds `frame`, or `None` if memory is short.
-    fn enter(&mut self, frame: usize) -> Option<*mut Job> {
+    /// A cleared job for the call whose frame holds `frame`, or why there is none.
+    fn enter(&mut self, frame: usize) -> Result<*mut Job, &'static [u8]> {
         while self.live > 0 && self.jobs[self.live - 1][0].frame <= frame {
             self.live -= 1; // that call was left by a Lua error
             self.jobs[self.live][0].clear();
         }
+        let stack = match self.live {
+            0 => 0,
+            live => nested_stack(&self.jobs[live - 1][0], frame)?,
+        };
         if self.live == self.jobs.len() {
-            self.jobs.try_reserve(1).ok()?;
+            let no_memory = |_| &b"not enough memory"[..];
+            self.jobs.try_reserve(1).map_err(no_memory)?;
             let mut one = Vec::new();
-            one.try_reserve_exact(1).ok()?;
+            one.try_reserve_exact(1).map_err(no_memory)?;
             one.push(Job::new());
             self.jobs.push(one.into_boxed_slice());
         }
         let job = &mut self.jobs[self.live][0];
         job.frame = frame;
         job.index = self.live;
+        job.stack = stack;
         self.live += 1;
-        Some(job)
+        Ok(job)
     }
 
     /// End the job at `index` and those that nested calls left behind above it.
@@ -215,6 +227,36 @@ impl State {
             self.live -= 1;
             self.jobs[self.live][0].clear();
         }
+        if self.finalized && self.live == 0 {
+            self.jobs = Vec::new();
+        }
+    }
+
+    /// Give all memory back. The state remains one that works: `lua_close` calls the finalizers of objects that are
+    /// older than the library after the library's own, and they may still encode and decode.
+    pub fn finalize(&mut self) {
+        self.finalized = true;
+        self.live = 0;
+        self.jobs = Vec::new();
+    }
+}
+
+/// The C stack that calls may take which are nested in each other (tag handlers and hooks that call the codec again).
+/// Lua itself allows 200 of them, each of which may recurse through 1000 levels of a value: far more than the 8 MB that
+/// a stack has, and a document can ask for it. The innermost call may take as much as one value needs on top of this.
+const NESTED_STACK: usize = 512 << 10;
+
+/// What a call whose frame holds `frame` has in [`Job::stack`], nested in `outer`.
+#[cold]
+fn nested_stack(outer: &Job, frame: usize) -> Result<usize, &'static [u8]> {
+    let between = outer.frame.saturating_sub(frame);
+    // No value takes that much: `outer` was left by an error, or belongs to another thread's stack.
+    if between > NESTED_STACK {
+        return Ok(0);
+    }
+    match outer.stack + between {
+        stack if stack > NESTED_STACK => Err(b"codec calls nested too deeply"),
+        stack => Ok(stack),
     }
 }
 
@@ -232,7 +274,7 @@ pub unsafe fn state(lua: *mut lua_State) -> *mut State {
 ///
 /// # Safety
 /// As [`state`]. `marker` must be the address of a local of the entry point, so that it lies in its frame. Raises a
-/// Lua error when memory is short: nothing with a destructor may be on the caller's stack.
+/// Lua error when memory or the C stack is short: nothing with a destructor may be on the caller's stack.
 #[inline]
 pub unsafe fn enter(lua: *mut lua_State, marker: *const u8) -> *mut Job {
     // SAFETY: `state` is valid by contract; the reference ends before anything else can touch the State, and the job
@@ -242,9 +284,9 @@ pub unsafe fn enter(lua: *mut lua_State, marker: *const u8) -> *mut Job {
         (*owner).enter(marker as usize).inspect(|job| (**job).owner = owner)
     };
     match job {
-        Some(job) => job,
+        Ok(job) => job,
         // SAFETY: raising is allowed by the contract.
-        None => unsafe { raise(lua, b"not enough memory") },
+        Err(text) => unsafe { raise(lua, text) },
     }
 }
 

@@ -131,8 +131,9 @@ end
 function link.start(given)
   given = options.check("freekill.start", given, KNOWN)
   if link.peer then error("fkrpc.freekill: the conversation has already begun", 3) end
-  local peer, message, errno = given.peer, nil, nil
+  local peer = given.peer
   if peer == nil then
+    local message, errno
     peer, message, errno = native.module("stdio").stdio(speech(given))
     if not peer then return nil, message, errno end
   end
@@ -154,7 +155,7 @@ end
 function link.serve()
   if not link.conn then link.open() end
   local peer = link.peer
-  local reason, detail = "closed", nil
+  local reason, detail = "closed"
   local sent, err = peer:notify("hello", { "world" })
   if sent then reason, detail = peer:serve() else detail = err.message end
   link.finished = true

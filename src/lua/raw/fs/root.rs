@@ -6,7 +6,7 @@
 //! As for [`crate::lua::raw::process`]: the base is written into its userdata before the metatable is set.
 
 use super::arguments::Arguments;
-use super::{push_functions, push_true};
+use super::push_functions;
 use crate::fs::{Base, Error, Resolver};
 use crate::lua::raw::state::{enter, guarded, leave, push_bytes, raise, Panic, OPTIONS};
 use mlua::ffi::{self, lua_State};
@@ -50,7 +50,8 @@ unsafe extern "C-unwind" fn close(lua: *mut lua_State) -> c_int {
         if guarded(|| *place = Base::Closed).is_err() {
             raise(lua, Panic::TEXT);
         }
-        push_true(lua, std::ptr::null_mut(), ())
+        ffi::lua_pushboolean(lua, 1);
+        1
     }
 }
 
