@@ -25,7 +25,8 @@ local function callee(fk, method, id, objects)
   return objects[key][name], objects[key], class == "RoomThread" and 1 or 2
 end
 
---- A function that plays up to the next answer, which it returns; at the tape's end it ends the process. `fk` is fkrpc.freekill, or what stands for it.
+--- A function that plays up to the next answer, which it returns; at the tape's end it ends the process.
+--- `fk` is fkrpc.freekill, or what stands for it.
 function plan.read(path, fk)
   local file = assert(io.open(path, "rb"))
   local bytes = file:read("*a")

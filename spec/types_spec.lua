@@ -78,8 +78,8 @@ local one, other = fkrpc.pair()
 local peer = getmetatable(one).__index
 local child = getmetatable(assert(fkrpc.spawn({ "true" }))).__index
 local loaded = {
-  fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.watchdog, fkrpc.compat, fkrpc.stdio, fkrpc.spawn, fkrpc.pair,
-  fkrpc.clock, fkrpc.fs, fkrpc.freekill,
+  fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.watchdog, fkrpc.compat, fkrpc.stdio, fkrpc.spawn,
+  fkrpc.pair, fkrpc.clock, fkrpc.fs, fkrpc.freekill,
 }
 
 local function methods_of(object) return getmetatable(object).__index end
