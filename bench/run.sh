@@ -1,5 +1,5 @@
 #!/bin/sh
-# The benchmarks: bench/run.sh [codec] [channel] [clock] [load] [random] [replay]; without a word all of them.
+# The benchmarks: bench/run.sh [codec] [channel] [clock] [load] [random] [replay] [game]; without a word all of them.
 #
 # LUA=lua5.3 chooses the interpreter (default lua5.4), CPU=0 the processor that round trips are pinned to, ROUNDS and
 # TRIPS how long they take. Nothing here passes or fails by a figure: machines differ, ratios within a run do not.
@@ -53,6 +53,23 @@ channel() {
     "$out/rtt" "${ROUNDS:-7}" "${TRIPS:-10000}" "${CPU:-0}" <"$out/plan"
 }
 
+game() {
+    echo "== game"
+    recording=${FKRPC_TRACES:-../shared/traces}/h8.cbor.jsonl.gz
+    if [ ! -f "$recording" ]; then
+        echo "there is no $recording: the short recording of spec/fixtures is played"
+        recording=spec/fixtures/traces/short.cbor.jsonl
+    fi
+    mkdir -p "$out"
+    ${CC:-cc} -O2 -Wall -Wextra -o "$out/game" bench/game.c bench/child.c
+    ${CC:-cc} -O2 -Wall -Wextra -o "$out/game_child" bench/game_child.c
+    "$LUA" bench/game.lua "$recording" "$out/tape"
+    for pieces in 1 4; do
+        echo "C $pieces $out/game_child"
+        echo "fkrpc.freekill $pieces $LUA bench/game_child.lua"
+    done | "$out/game" "${ROUNDS:-7}" "${CPU:-0}" "$out/tape"
+}
+
 clock() {
     echo "== clock"
     "$LUA" bench/clock.lua
@@ -73,11 +90,11 @@ replay() {
     "$LUA" bench/replay.lua
 }
 
-[ $# -gt 0 ] || set -- codec channel clock load random replay
+[ $# -gt 0 ] || set -- codec channel clock load random replay game
 for word in "$@"; do
     case $word in
-    codec | channel | clock | load | random | replay) ;;
-    *) echo "usage: bench/run.sh [codec] [channel] [clock] [load] [random] [replay]" >&2 && exit 2 ;;
+    codec | channel | clock | load | random | replay | game) ;;
+    *) echo "usage: bench/run.sh [codec] [channel] [clock] [load] [random] [replay] [game]" >&2 && exit 2 ;;
     esac
 done
 "$LUA" scripts/build.lua

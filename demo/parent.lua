@@ -62,11 +62,12 @@ end
 -- The conversation with files for the child in place.
 local function play(given, records, report)
   local options = wire.options(given.trace.codec)
-  options.command = { given.lua, given.root .. "/demo/child.lua", records, given.trace.codec, report }
+  options.command = { given.lua, given.root .. (given.child or "/demo/child.lua"), records, given.trace.codec, report }
   if given.patience then
     options.command[6] = tostring(given.patience)
   end
   options.env = environment()
+  options.env.FK_RPC_MODE = given.trace.codec
   local child, message = fkrpc.spawn(options)
   assert(child, message)
   local side = player.new(child, trace.list(given.trace.records), "p2c", given)
@@ -98,7 +99,8 @@ end
 
 --- Play `given.trace` (of `trace.read`) with a child run by the interpreter `given.lua`; `given.root` is the folder
 --- that holds `demo/`. `given.records` are the child's records if not the trace's (to see that differences show).
---- `progress` and `patience` are the player's.
+--- `given.child` is the child's program below the root if not demo/child.lua. `progress` and `patience` are the
+--- player's.
 ---
 --- `{ messages =, calls =, seconds = (wall), cpu = (the child's seconds), rss = (the child's bytes), differences =,
 --- difference = text }`. A conversation ends at its first difference, so there are 0 or 1.

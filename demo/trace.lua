@@ -156,6 +156,19 @@ function trace.read(path)
   return { codec = codec, records = records, open = open }
 end
 
+--- The packets of a recording as they were: `for dir, bytes in trace.packets(path) do`.
+function trace.packets(path)
+  local to_bytes = path:match("%.json%.jsonl") and from_latin1 or from_base64
+  local lines = lines_of(path)
+  return function()
+    local line = lines()
+    if line then
+      local recorded = assert(outer.decode(line))
+      return recorded.dir, to_bytes(recorded.msg)
+    end
+  end
+end
+
 -- ---- handing records over -------------------------------------------------------------------------------------------
 
 -- Records are handed over in blocks: few enough to take little memory, enough to make reading them cheap.

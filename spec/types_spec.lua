@@ -8,7 +8,7 @@ local fkrpc = require("fkrpc")
 
 local FILES = {
   "fkrpc.lua", "fkrpc/json.lua", "fkrpc/cbor.lua", "fkrpc/jsonrpc.lua", "fkrpc/random.lua", "fkrpc/clock.lua",
-  "fkrpc/fs.lua", "fkrpc/watchdog.lua",
+  "fkrpc/fs.lua", "fkrpc/watchdog.lua", "fkrpc/freekill.lua",
 }
 
 -- Classes by name: { fields = { name = type }, functions = { name = parameter count } }.
@@ -79,10 +79,21 @@ local peer = getmetatable(one).__index
 local child = getmetatable(assert(fkrpc.spawn({ "true" }))).__index
 local loaded = {
   fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.watchdog, fkrpc.compat, fkrpc.stdio, fkrpc.spawn,
-  fkrpc.pair, fkrpc.clock, fkrpc.fs,
+  fkrpc.pair, fkrpc.clock, fkrpc.fs, fkrpc.freekill,
 }
 
+local function methods_of(object) return getmetatable(object).__index end
+local fk = fkrpc.freekill
+
 local LIVE = {
+  ["fkrpc.freekill"] = fk,
+  ["fkrpc.freekill.QList"] = methods_of(fk.QList({})),
+  ["fkrpc.freekill.Player"] = methods_of(fk.Player({})),
+  ["fkrpc.freekill.ServerPlayer"] = methods_of(fk.ServerPlayer({})),
+  ["fkrpc.freekill.Room"] = methods_of(fk.Room({})),
+  ["fkrpc.freekill.Task"] = methods_of(fk.Task({})),
+  ["fkrpc.freekill.RoomThread"] = methods_of(fk.RoomThread()),
+  ["fkrpc.freekill.Server"] = methods_of(fk.Server()),
   ["fkrpc"] = fkrpc,
   ["fkrpc.json"] = fkrpc.json,
   ["fkrpc.cbor"] = fkrpc.cbor,
@@ -99,7 +110,7 @@ local LIVE = {
 
 describe("the definitions", function()
   it("are looked at after everything was loaded", function()
-    assert.equal(11, #loaded)
+    assert.equal(12, #loaded)
     assert.equal(other, one.other)
   end)
 
@@ -119,7 +130,8 @@ describe("the definitions", function()
     end)
   end
 
-  for _, class in ipairs({ "fkrpc", "fkrpc.json", "fkrpc.cbor", "fkrpc.jsonrpc", "fkrpc.jsonrpc.errors" }) do
+  for _, class in ipairs({ "fkrpc", "fkrpc.json", "fkrpc.cbor", "fkrpc.jsonrpc", "fkrpc.jsonrpc.errors",
+    "fkrpc.freekill" }) do
     it("of " .. class .. " name its other values", function()
       local values = {}
       for name, value in pairs(LIVE[class]) do

@@ -4,6 +4,7 @@
 //! reason why there is neither.
 
 use crate::codec::{ErrorKind, Tape};
+use crate::peer::quick::{Quick, Scalar};
 use crate::peer::{Incoming, Peer, Problem};
 use crate::sys::clock;
 use crate::sys::error::describe;
@@ -116,6 +117,25 @@ impl Connection {
         })
     }
 
+    /// Wait for the reply to `awaited`, the call sent last, as long as nothing else comes than the reply of a FreeKill
+    /// server ([`Quick`]); a byte string goes to `text`. `None`: [`Connection::next`] finds what there is instead.
+    pub fn quick_reply(&mut self, awaited: i64, text: &mut Vec<u8>) -> Option<Scalar> {
+        if !self.peer.can_be_quick() {
+            return None;
+        }
+        loop {
+            // An end or an error is found again by whoever reads next.
+            let Ok(Received::Bytes) = self.wire.receive(&mut self.peer.inbox, None) else {
+                return None;
+            };
+            match self.peer.quick_reply(awaited, text) {
+                Quick::Reply(scalar) => return Some(scalar),
+                Quick::Incomplete => self.wire.let_writer_finish(),
+                Quick::Other => return None,
+            }
+        }
+    }
+
     /// Wait for the next message. It is copied to `source` and scanned to `tape`; `out` is scratch space.
     ///
     /// # Errors
@@ -156,6 +176,9 @@ impl Connection {
             }
             if self.is_late(wait) {
                 return Ok(Next::Event(Event::TimedOut));
+            }
+            if !self.peer.inbox.is_empty() {
+                self.wire.let_writer_finish();
             }
             match self.wire.receive(&mut self.peer.inbox, wait.deadline) {
                 Ok(Received::Bytes) => {}

@@ -171,6 +171,21 @@ impl Inbox {
         self.take(self.len(), 0, message).map(|()| true)
     }
 
+    /// What was received and not taken. [`Inbox::next`] must not have looked at it, if [`Inbox::consume`] is to follow.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// Take `len` bytes that somebody else has read as whole messages.
+    pub fn consume(&mut self, len: usize) {
+        self.start = (self.start + len).min(self.end);
+        self.searched = self.start;
+        if self.start == self.end {
+            self.rewind();
+        }
+    }
+
     fn take(&mut self, len: usize, skip: usize, message: &mut Vec<u8>) -> Result<(), CodecError> {
         message.clear();
         message

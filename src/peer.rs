@@ -14,6 +14,7 @@
 
 mod accept;
 mod batch;
+pub mod quick;
 mod recover;
 
 use crate::codec::tape::Node;

@@ -110,6 +110,16 @@ impl Wire {
         }
     }
 
+    /// A message has arrived in part: let its writer write the rest, if it only waits for this CPU.
+    ///
+    /// FreeKill's server writes a packet in four pieces and more. Where both run on one CPU, the first piece wakes the
+    /// reader, which without this goes to sleep again for each of the others.
+    pub fn let_writer_finish(&self) {
+        if matches!(self, Wire::Descriptors { .. }) {
+            std::thread::yield_now();
+        }
+    }
+
     /// The descriptor that is written to, if there is one.
     #[must_use]
     pub fn output(&self) -> Option<BorrowedFd<'_>> {

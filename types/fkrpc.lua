@@ -15,6 +15,7 @@
 ---@field clock fkrpc.clock the same table as `require "fkrpc.clock"`
 ---@field fs fkrpc.fs the same table as `require "fkrpc.fs"`
 ---@field watchdog fkrpc.watchdog the same as `require "fkrpc.watchdog"`
+---@field freekill fkrpc.freekill the same table as `require "fkrpc.freekill"`
 ---@field compat fkrpc.compat modules of FreeKill programs; `require "fkrpc.compat"` installs all of them
 local fkrpc = {}
 

@@ -60,7 +60,7 @@ end
 -- Names that are submodules, and functions that live in one.
 local submodule = {
   json = true, cbor = true, jsonrpc = true, clock = true, fs = true, random = true, compat = true,
-  watchdog = true,
+  watchdog = true, freekill = true,
 }
 local home = { stdio = "stdio", spawn = "process", pair = "pair" }
 

@@ -212,6 +212,29 @@ local function timeout_of(options)
   return timeout
 end
 
+-- Serve what arrives while a call waits, until its reply is there: `result, err`. The arguments after `self` are what
+-- `request` returned; `prepare` has been called. A `finished` peer waits no longer.
+local function settle(self, slot, a, b, c, id, deadline)
+  local conn, handlers = self.conn, self.handlers
+  while slot ~= nil do
+    if slot and self.depth >= MAX_DEPTH then
+      reply(conn, handlers, slot, nil, { code = INTERNAL_ERROR, message = native.standard_message(INTERNAL_ERROR),
+        data = too_deep().message })
+    elseif slot then
+      serve_nested(self, slot, a, b, c)
+    elseif not run_other(self) then
+      native.forget(conn, id)
+      return nil, local_error("closed", "the other end of the pair has nothing to do and did not reply")
+    end
+    if self.finished then
+      native.forget(conn, id)
+      return nil, local_error("closed", "the conversation was ended before the reply came")
+    end
+    slot, a, b, c = wait(conn, handlers, id, deadline)
+  end
+  return a, b
+end
+
 --- Call a method of the other end. `result, err`: it failed if and only if `err ~= nil`.
 function Peer:call(method, params, options)
   local timeout
@@ -219,18 +242,9 @@ function Peer:call(method, params, options)
   local depth = self.depth or no_peer("call")
   if depth >= MAX_DEPTH then return nil, too_deep() end
   if not self.answering[depth] then prepare(self) end
-  local conn, handlers = self.conn, self.handlers
-  local slot, a, b, c, id, deadline = request(conn, handlers, method, params, timeout)
-  while slot ~= nil do
-    if slot then
-      serve_nested(self, slot, a, b, c)
-    elseif not run_other(self) then
-      native.forget(conn, id)
-      return nil, local_error("closed", "the other end of the pair has nothing to do and did not reply")
-    end
-    slot, a, b, c = wait(conn, handlers, id, deadline)
-  end
-  return a, b
+  local slot, a, b, c, id, deadline = request(self.conn, self.handlers, method, params, timeout)
+  if slot == nil then return a, b end
+  return settle(self, slot, a, b, c, id, deadline)
 end
 
 --- Call a method and return its result; raise the error object if it failed.
@@ -309,4 +323,4 @@ local function new(conn, name)
   return self
 end
 
-return { new = new, methods = Peer }
+return { new = new, methods = Peer, settle = settle, prepare = prepare, local_error = local_error }

@@ -24,6 +24,7 @@ pub mod random;
 pub mod random_class;
 pub mod receive;
 pub mod resume;
+pub mod scalars;
 pub mod send;
 pub mod short;
 pub mod soft_hook;

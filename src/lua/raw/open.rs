@@ -9,8 +9,8 @@
 
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
-    cbor, channel, clock, compat, connection, file, fs, hook, json, process, random_class, receive, resume, send,
-    soft_hook, watchdog,
+    cbor, channel, clock, compat, connection, file, fs, hook, json, process, random_class, receive, resume, scalars,
+    send, soft_hook, watchdog,
 };
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
@@ -41,6 +41,10 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"stats", connection::stats),
     (c"request", send::request),
     (c"notify", send::notify),
+    (c"ask", scalars::ask),
+    (c"tell", scalars::tell),
+    (c"ask_text", scalars::ask_text),
+    (c"tell_text", scalars::tell_text),
     (c"send_raw", send::send_raw),
     (c"reply", send::reply),
     (c"step", send::step),
@@ -359,6 +363,7 @@ luaopen! {
     luaopen_fkrpc_json => b"json",
     luaopen_fkrpc_cbor => b"cbor",
     luaopen_fkrpc_jsonrpc => b"jsonrpc",
+    luaopen_fkrpc_freekill => b"freekill",
     luaopen_fkrpc_clock => b"clock",
     luaopen_fkrpc_fs => b"fs",
     luaopen_fkrpc_random => b"random",
