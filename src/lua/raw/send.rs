@@ -493,6 +493,7 @@ pub unsafe extern "C-unwind" fn step(lua: *mut lua_State) -> c_int {
     unsafe {
         ffi::lua_settop(lua, 5);
         let conn = check(lua, 1);
+        ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
         let watched = chain::handler_ended(lua);
         let job = enter(lua, &marker);
         answer(lua, conn, job);
