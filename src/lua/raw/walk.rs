@@ -236,7 +236,7 @@ impl<F: Format> Walk<F> {
     unsafe fn next(&self, table: c_int, hooks: usize) -> Result<bool, Fail> {
         // SAFETY: as `run`; stack: ..., key. Between the two lines no Lua code runs.
         unsafe {
-            if F::HOOK && self.hooks != hooks {
+            if (F::HOOK || cfg!(feature = "luajit")) && self.hooks != hooks {
                 return hook::next(self.lua, table);
             }
             Ok(ffi::lua_next(self.lua, table) != 0)
@@ -539,6 +539,7 @@ impl<F: Format> Walk<F> {
             }
             #[cfg(feature = "luajit")]
             if kind == ffi::LUA_TCDATA {
+                self.hooks += 1; // as good as one: it is Lua code that reads a cdata, and finalizers may run in it
                 return match hook::cdata(lua)? {
                     Some(hook::Cdata::Signed(n)) => Ok(self.format.int(self.out(), n)?),
                     Some(hook::Cdata::Unsigned(n)) => Ok(self.format.uint(self.out(), n)?),
