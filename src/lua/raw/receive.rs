@@ -81,6 +81,9 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
 }
 
 /// Memory ran out while nothing was held: Lua hears of it as of its own.
+///
+/// # Safety
+/// In a raw function whose frames own nothing.
 #[cold]
 pub unsafe fn out_of_memory(lua: *mut lua_State, kind: ErrorKind) -> ! {
     // SAFETY: as `receive`.
