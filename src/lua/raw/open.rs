@@ -100,6 +100,26 @@ unsafe extern "C-unwind" fn finalize_state(lua: *mut lua_State) -> c_int {
     0
 }
 
+/// In a finalizer whose only upvalue is its metatable: take the metatable off the argument; `false` if it has another
+/// or none. So a finalizer that is called by hand, which takes the debug library, works on its own kind, and once.
+///
+/// # Safety
+/// Only in such a function.
+pub unsafe fn disarm(lua: *mut lua_State) -> bool {
+    // SAFETY: nothing here raises or allocates.
+    unsafe {
+        if ffi::lua_type(lua, 1) != ffi::LUA_TUSERDATA
+            || ffi::lua_getmetatable(lua, 1) == 0
+            || ffi::lua_rawequal(lua, -1, ffi::lua_upvalueindex(1)) == 0
+        {
+            return false;
+        }
+        ffi::lua_pushnil(lua);
+        ffi::lua_setmetatable(lua, 1);
+        true
+    }
+}
+
 /// Push the anchors table, made on first use.
 ///
 /// # Safety
@@ -133,7 +153,8 @@ pub unsafe fn push_anchors(lua: *mut lua_State) {
                 _ => None,
             };
             if let Some(finalizer) = finalizer {
-                ffi::lua_pushcclosure(lua, finalizer, 0);
+                ffi::lua_pushvalue(lua, -1);
+                ffi::lua_pushcclosure(lua, finalizer, 1);
                 ffi::lua_setfield(lua, -2, c"__gc".as_ptr());
                 // Hide the metatable: who could fetch it could call __gc by hand or give it to another userdata.
                 ffi::lua_pushboolean(lua, 0);

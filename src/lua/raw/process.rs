@@ -51,12 +51,10 @@ pub unsafe fn check(lua: *mut lua_State, index: c_int) -> *mut Child {
 /// # Safety
 /// Called by Lua.
 pub unsafe extern "C-unwind" fn collect(lua: *mut lua_State) -> c_int {
-    // SAFETY: the metatable is hidden from Lua, so this is the collector's only call for this userdata.
+    // SAFETY: what has the metatable is whole, and it has it no more when this returns.
     unsafe {
-        let place = ffi::lua_touserdata(lua, 1).cast::<Child>();
-        if !place.is_null() {
-            ffi::lua_pushnil(lua);
-            ffi::lua_setmetatable(lua, 1);
+        if super::open::disarm(lua) {
+            let place = ffi::lua_touserdata(lua, 1).cast::<Child>();
             let _ = guarded(|| std::ptr::drop_in_place(place));
         }
     }
