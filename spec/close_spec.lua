@@ -82,7 +82,7 @@ describe("a finalizer that is called by hand, through the debug library,", funct
     right:on("n", function() return 1 end)
     assert.equal(1, (left:call("n")))
     for _ = 1, 3 do finalizer(left.conn) end
-    assert.error_matches(function() left:call("n") end, "not an open connection")
+    assert.error_matches(function() left:call("n") end, "library state is gone")
     local child = assert(fkrpc.spawn({ "true" }))
     finalizer = debug.getmetatable(child.process).__gc
     for _, other in ipairs({ right.conn, io.stdout, child.process, child.process }) do finalizer(other) end
