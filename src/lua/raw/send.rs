@@ -4,7 +4,7 @@
 //! `Walk::prepare` (which may raise) comes first; then everything up to the `write(2)` happens in one `guarded`
 //! closure, in which only the walk's own calls touch Lua. What is raised or pushed afterwards comes from the job.
 
-use super::chain;
+use super::chain::{self, Serving};
 use super::connection::{check, deadline, params_policy, Conn, WireFormat};
 use super::hook;
 use super::path;
@@ -493,18 +493,20 @@ pub unsafe extern "C-unwind" fn step(lua: *mut lua_State) -> c_int {
     unsafe {
         ffi::lua_settop(lua, 5);
         let conn = check(lua, 1);
-        let watched = chain::handler_ended(lua);
+        let serving = chain::handler_ended(lua);
         let job = enter(lua, &marker);
         answer(lua, conn, job);
-        if !watched {
+        if serving == Serving::Unnoticed {
             leave(lua, job);
             ffi::lua_pushnil(lua);
             super::state::push_bytes(lua, b"again");
             return 2;
         }
         let count = match receive(lua, conn, job, 2, Wait::default()) {
-            Got::Request => {
-                chain::handler_begins();
+            Got::Request(slot) => {
+                if serving == Serving::Watched {
+                    chain::handler_begins(conn, slot);
+                }
                 4
             }
             Got::Reply => 0, // nothing was awaited
