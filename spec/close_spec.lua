@@ -72,3 +72,20 @@ describe("the end of a Lua state", function()
     assert.equal(0, done.code, done.err)
   end)
 end)
+
+describe("a finalizer that is called by hand, through the debug library,", function()
+  it("works on its own kind, and once", function()
+    local fkrpc = require("fkrpc")
+    local left, right = fkrpc.pair()
+    local finalizer = debug.getmetatable(left.conn).__gc
+    for _, other in ipairs({ io.stdout, {}, 1, "x" }) do finalizer(other) end
+    right:on("n", function() return 1 end)
+    assert.equal(1, (left:call("n")))
+    for _ = 1, 3 do finalizer(left.conn) end
+    assert.error_matches(function() left:call("n") end, "library state is gone")
+    local child = assert(fkrpc.spawn({ "true" }))
+    finalizer = debug.getmetatable(child.process).__gc
+    for _, other in ipairs({ right.conn, io.stdout, child.process, child.process }) do finalizer(other) end
+    assert.error_matches(function() child:wait() end, "not a process")
+  end)
+end)

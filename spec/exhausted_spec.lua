@@ -13,6 +13,7 @@ local function run(kilobytes, script)
 end
 
 local EXHAUSTED = [[
+  if jit then jit.off() end -- LuaJIT 2.1's compiler itself does not survive a full heap
   local fkrpc = require("fkrpc")
   local json, cbor = fkrpc.json, fkrpc.cbor
   local left, right = fkrpc.pair()
@@ -28,18 +29,25 @@ local EXHAUSTED = [[
   }
   for _, f in ipairs(work) do pcall(f) end
   collectgarbage("stop")
-  -- Down to the last block of every size.
-  local full
-  for _, size in ipairs({ 1000000, 10000, 1000, 100 }) do
-    local count, text = 0, ("x"):rep(size)
-    pcall(function()
-      while true do
-        count = count + 1
-        full = { full, text .. count } -- equal strings would be one
-      end
-    end)
+  local full, text
+  local function fill()
+    local count = 0
+    while true do
+      count = count + 1
+      full = { full, text .. count } -- equal strings would be one
+    end
   end
-  pcall(function() while true do full = { full } end end)
+  local function fill_up()
+    while true do full = { full } end
+  end
+  local texts = {}
+  for size = 2, 6 do texts[8 - size] = ("x"):rep(10 ^ size) end
+  -- Down to the last block of every size. Nothing here may take memory outside of a pcall.
+  for i = 2, 6 do
+    text = texts[i]
+    pcall(fill)
+  end
+  pcall(fill_up)
   for _ = 1, 100 do
     for i = 1, #work do pcall(work[i]) end
   end

@@ -50,6 +50,28 @@ describe("the option big", function()
     assert.is_nil((codec.decode(beyond)))
   end)
 
+  it("reads cdata with Lua code, which may change the table they stand in", function()
+    if not LUAJIT then return end
+    local five = json.new({ big = "cdata" }).decode("9223372036854775807")
+    local gsub = string.gsub
+    for _, encode in ipairs({ json.encode, require("fkrpc").cbor.encode }) do
+      local t, reads = {}, 0
+      for i = 1, 50 do t["k" .. i] = five end
+      -- What a finalizer may do, too, at any moment.
+      string.gsub = function(...) -- luacheck: ignore
+        reads = reads + 1
+        for key in pairs(t) do t[key] = nil end
+        for i = 1, 200 do t["z" .. reads .. i] = i end
+        return gsub(...)
+      end
+      local fine, message = pcall(encode, t)
+      string.gsub = gsub -- luacheck: ignore
+      assert.is_true(reads > 0)
+      assert.is_true(fine or message:find("next", 1, true) ~= nil, tostring(message))
+    end
+    assert.equal("[1]", json.encode({ 1 }))
+  end)
+
   it("does not touch floats", function()
     for _, big in ipairs({ "error", "float", "string" }) do
       assert.equal(1e30, json.new({ big = big }).decode("1e30"))

@@ -183,6 +183,22 @@ describe("every codec of a pair", function()
     end
   end)
 
+  it("refuses a table of handlers that is none, whenever it comes", function()
+    fresh()
+    local handlers, methods, asked = right.handlers, getmetatable(right), 0
+    right:on("n", function() return 1 end)
+    right.handlers = nil
+    setmetatable(right, { __index = function(_, name)
+      if name ~= "handlers" then return methods[name] end
+      asked = asked + 1
+      return asked > 1 and handlers or 5
+    end })
+    left:send_raw('{"jsonrpc":"2.0","id":1,"method":"n"}\n{"jsonrpc":"2.0","id":2,"method":"n"}\n')
+    pcall(right.serve, right)
+    assert.is_true(asked > 1)
+    assert.equal(2, right:stats().requests)
+  end)
+
   it("answers CBOR that is broken and goes on", function()
     fresh({ codec = "cbor" })
     right:on("n", function() return 1 end)

@@ -8,7 +8,8 @@ local fkrpc = require "fkrpc"
 local has_integers = math.type ~= nil
 local is_54 = _VERSION == "Lua 5.4"
 local unpack = table.unpack or unpack -- luacheck: ignore 143
-local mod = fkrpc.random.compat()
+fkrpc.compat({ "freekill-qrandomgen" })
+local mod = require "freekill-qrandomgen"
 
 -- The game's table.shuffle with a generator, from its description.
 local function shuffle(t, g)

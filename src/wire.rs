@@ -82,15 +82,25 @@ impl Wire {
     pub fn receive(&mut self, inbox: &mut Inbox, deadline: Option<i64>) -> io::Result<Received> {
         match self {
             Wire::Descriptors { input, .. } => {
-                if let Some(deadline) = deadline {
-                    let left = u64::try_from(deadline - clock::monotonic_us()).unwrap_or(0);
-                    if !poll::readable(input.as_fd(), Some(Duration::from_micros(left)))? {
+                let mut wait = deadline.is_some();
+                loop {
+                    let left = deadline.map(|at| {
+                        let left = at.saturating_sub(clock::monotonic_us());
+                        Duration::from_micros(u64::try_from(left).unwrap_or(0))
+                    });
+                    if wait && !poll::readable(input.as_fd(), left)? {
                         return Ok(Received::TimedOut);
                     }
+                    match fd::read(input.as_fd(), inbox.room().map_err(out_of_memory)?) {
+                        // Whoever started this process made the descriptor non-blocking, or read it before us.
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait = true,
+                        read => {
+                            let n = read?;
+                            inbox.filled(n);
+                            return Ok(if n == 0 { Received::End } else { Received::Bytes });
+                        }
+                    }
                 }
-                let n = fd::read(input.as_fd(), inbox.room().map_err(out_of_memory)?)?;
-                inbox.filled(n);
-                Ok(if n == 0 { Received::End } else { Received::Bytes })
             }
             Wire::Memory { link, side } => {
                 let mut link = link.borrow_mut();

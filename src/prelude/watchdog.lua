@@ -118,11 +118,18 @@ local function thread_of(first)
   return running(), 1
 end
 
+-- The clock behind soft hooks starts with the first of them: until then they cost no timer and no signal handler.
+local started = false
+local function ticking()
+  if not started then started = native.watchdog_soft(soft) and true end
+  return started
+end
+
 local function soft_sethook(...)
   local co, at = thread_of((...))
   local f, mask, count = select(at, ...)
   soft[co] = nil
-  if type(f) == "function" and mask == "" and type(count) == "number" and count >= SOFT_COUNT then
+  if type(f) == "function" and mask == "" and type(count) == "number" and count >= SOFT_COUNT and ticking() then
     sethook(co) -- away with another hook that may be there
     soft[co] = { f, count }
     return
@@ -137,17 +144,17 @@ local function soft_gethook(...)
 end
 
 --- Make `debug.sethook(co, f, "", n)` with n >= 1000 mean that `f` is called in `co` about once a second of running;
---- `false` undoes it. Other hooks pass through. True, or nil, message, errno.
+--- `false` undoes it. Other hooks pass through, and all of them where the system has no such timer. True, or nil,
+--- message, errno.
 function watchdog.soft_hooks(on)
   if type(debug_library) ~= "table" then return true end
   if on == false then
     put_back(debug_library)
     track("soft", false)
+    started = false
     return native.watchdog_soft(nil)
   end
   if needed.soft then return true end
-  local ok, message, errno = native.watchdog_soft(soft)
-  if not ok then return nil, message, errno end
   sethook, gethook = debug_library.sethook, debug_library.gethook
   replace(debug_library, "sethook", soft_sethook)
   replace(debug_library, "gethook", soft_gethook)

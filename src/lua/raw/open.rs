@@ -9,8 +9,8 @@
 
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
-    cbor, channel, clock, compat, connection, file, fs, hook, json, process, random_class, receive, resume, scalars,
-    send, soft_hook, watchdog,
+    cbor, channel, clock, compat, connection, control, file, fs, hook, json, process, random_class, receive, reply,
+    resume, scalars, send, services, soft_hook, watchdog,
 };
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
@@ -33,12 +33,12 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"stdio", connection::stdio),
     (c"pair", connection::pair),
     (c"adopt", connection::adopt),
-    (c"close", connection::close),
-    (c"close_output", connection::close_output),
-    (c"stop", connection::stop),
-    (c"name", connection::name),
-    (c"mute", connection::mute),
-    (c"stats", connection::stats),
+    (c"close", control::close),
+    (c"close_output", control::close_output),
+    (c"stop", control::stop),
+    (c"name", control::name),
+    (c"mute", control::mute),
+    (c"stats", control::stats),
     (c"request", send::request),
     (c"notify", send::notify),
     (c"ask", scalars::ask),
@@ -46,14 +46,14 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"ask_text", scalars::ask_text),
     (c"tell_text", scalars::tell_text),
     (c"send_raw", send::send_raw),
-    (c"reply", send::reply),
-    (c"step", send::step),
+    (c"reply", reply::reply),
+    (c"step", reply::step),
     (c"receive", receive::receive_function),
     (c"wait", receive::wait_function),
-    (c"take", receive::take),
-    (c"forget", receive::forget),
-    (c"log", receive::log),
-    (c"standard_message", receive::message_of),
+    (c"take", services::take),
+    (c"forget", services::forget),
+    (c"log", services::log),
+    (c"standard_message", services::message_of),
     (c"spawn", process::spawn),
     (c"process_wait", process::wait),
     (c"process_pid", process::pid),
@@ -100,6 +100,26 @@ unsafe extern "C-unwind" fn finalize_state(lua: *mut lua_State) -> c_int {
     0
 }
 
+/// In a finalizer whose only upvalue is its metatable: take the metatable off the argument; `false` if it has another
+/// or none. So a finalizer that is called by hand, which takes the debug library, works on its own kind, and once.
+///
+/// # Safety
+/// Only in such a function.
+pub unsafe fn disarm(lua: *mut lua_State) -> bool {
+    // SAFETY: nothing here raises or allocates.
+    unsafe {
+        if ffi::lua_type(lua, 1) != ffi::LUA_TUSERDATA
+            || ffi::lua_getmetatable(lua, 1) == 0
+            || ffi::lua_rawequal(lua, -1, ffi::lua_upvalueindex(1)) == 0
+        {
+            return false;
+        }
+        ffi::lua_pushnil(lua);
+        ffi::lua_setmetatable(lua, 1);
+        true
+    }
+}
+
 /// Push the anchors table, made on first use.
 ///
 /// # Safety
@@ -133,7 +153,8 @@ pub unsafe fn push_anchors(lua: *mut lua_State) {
                 _ => None,
             };
             if let Some(finalizer) = finalizer {
-                ffi::lua_pushcclosure(lua, finalizer, 0);
+                ffi::lua_pushvalue(lua, -1);
+                ffi::lua_pushcclosure(lua, finalizer, 1);
                 ffi::lua_setfield(lua, -2, c"__gc".as_ptr());
                 // Hide the metatable: who could fetch it could call __gc by hand or give it to another userdata.
                 ffi::lua_pushboolean(lua, 0);

@@ -51,12 +51,10 @@ pub unsafe fn check(lua: *mut lua_State, index: c_int) -> *mut Child {
 /// # Safety
 /// Called by Lua.
 pub unsafe extern "C-unwind" fn collect(lua: *mut lua_State) -> c_int {
-    // SAFETY: the metatable is hidden from Lua, so this is the collector's only call for this userdata.
+    // SAFETY: what has the metatable is whole, and it has it no more when this returns.
     unsafe {
-        let place = ffi::lua_touserdata(lua, 1).cast::<Child>();
-        if !place.is_null() {
-            ffi::lua_pushnil(lua);
-            ffi::lua_setmetatable(lua, 1);
+        if super::open::disarm(lua) {
+            let place = ffi::lua_touserdata(lua, 1).cast::<Child>();
             let _ = guarded(|| std::ptr::drop_in_place(place));
         }
     }
@@ -152,14 +150,16 @@ pub unsafe extern "C-unwind" fn spawn(lua: *mut lua_State) -> c_int {
     }
 }
 
-/// Push `nil, message, errno` for an `io::Error`.
-unsafe fn io_failure(lua: *mut lua_State, what: &str, error: &io::Error) -> c_int {
+/// Push `nil, message, errno`. An `io::Error` has a destructor, and so it lives under `guarded` alone.
+unsafe fn io_failure(lua: *mut lua_State, what: &str, errno: i32) -> c_int {
     let marker = 0u8;
     // SAFETY: the text is made into a job under `guarded`, then pushed.
     unsafe {
         let job = enter(lua, &marker);
-        let errno = error.raw_os_error().unwrap_or(0);
-        let made = guarded(|| (*job).message = format!("{what}: {}", crate::sys::error::describe(error)));
+        let made = guarded(|| {
+            let error = io::Error::from_raw_os_error(errno);
+            (*job).message = format!("{what}: {}", crate::sys::error::describe(&error));
+        });
         if made.is_err() {
             raise(lua, Panic::TEXT);
         }
@@ -176,7 +176,7 @@ unsafe fn io_failure(lua: *mut lua_State, what: &str, error: &io::Error) -> c_in
 /// # Safety
 /// Called by the prelude.
 pub unsafe extern "C-unwind" fn wait(lua: *mut lua_State) -> c_int {
-    // SAFETY: see the module's proof. An io::Error with an errno owns nothing that needs dropping.
+    // SAFETY: see the module's proof: only an errno leaves `guarded`.
     unsafe {
         let child = check(lua, 1);
         let timeout = if ffi::lua_type(lua, 2) <= ffi::LUA_TNIL {
@@ -201,8 +201,7 @@ pub unsafe extern "C-unwind" fn wait(lua: *mut lua_State) -> c_int {
                 return 1;
             }
             Ok(Err(errno)) => {
-                let error = io::Error::from_raw_os_error(errno);
-                return io_failure(lua, "cannot wait for the process", &error);
+                return io_failure(lua, "cannot wait for the process", errno);
             }
             Err(Panic) => raise(lua, Panic::TEXT),
         };
@@ -242,7 +241,7 @@ pub unsafe extern "C-unwind" fn pid(lua: *mut lua_State) -> c_int {
 /// # Safety
 /// Called by the prelude.
 pub unsafe extern "C-unwind" fn signal(lua: *mut lua_State) -> c_int {
-    // SAFETY: see the module's proof; as in `wait`, only an errno leaves `guarded`.
+    // SAFETY: see the module's proof; as in `wait`.
     unsafe {
         let child = check(lua, 1);
         let number = i32::try_from(ffi::luaL_checkinteger(lua, 2)).unwrap_or(-1);
@@ -256,10 +255,7 @@ pub unsafe extern "C-unwind" fn signal(lua: *mut lua_State) -> c_int {
                 ffi::lua_pushboolean(lua, 1);
                 1
             }
-            Ok(Err(errno)) => {
-                let error = io::Error::from_raw_os_error(errno);
-                io_failure(lua, "cannot signal the process", &error)
-            }
+            Ok(Err(errno)) => io_failure(lua, "cannot signal the process", errno),
             Err(Panic) => raise(lua, Panic::TEXT),
         }
     }

@@ -10,8 +10,9 @@
 
 use super::chain;
 use super::connection::{check, Conn};
+use super::handover::push_local_error;
 use super::hook::exact_integer;
-use super::receive::{call_result, push_local_error};
+use super::receive::call_result;
 use super::state::{enter, guarded, leave, push_bytes, raise, string, Job, Panic};
 use crate::codec::{cbor, json, ErrorKind};
 use crate::envelope::Encoding;

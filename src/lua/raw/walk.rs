@@ -11,95 +11,16 @@
 //! LuaJIT, where [`Walk::prepare`] takes the whole room beforehand, outside `guarded`); and `lua_pcall`, which catches.
 //! All memory belongs to the job.
 
+mod foreign;
+mod format;
+mod odd;
+mod trail;
+
 use super::hook;
-use super::state::{anchor, string, Identities, Job};
+use super::state::{string, Identities, Job};
 use crate::codec::ErrorKind;
 use mlua::ffi::{self, lua_State};
-use std::ffi::{c_int, c_void};
-
-/// Writes one value of a format after the other. `open_*` return what `close_*` takes back.
-pub trait Format: Copy {
-    /// Whether a table key may be any value (CBOR) or must be a string (JSON).
-    const ANY_KEY: bool;
-    /// Whether values may bring their own encoded form (`__tocbor`).
-    const HOOK: bool;
-    /// Whether those hooks are found and called as [`hook::call_with`] does, with the encoder's second argument.
-    const OPTIONS: bool;
-    /// Append null.
-    fn null(self, out: &mut Vec<u8>) -> Result<(), ErrorKind>;
-    /// Append a boolean.
-    fn boolean(self, out: &mut Vec<u8>, value: bool) -> Result<(), ErrorKind>;
-    /// Append an integer.
-    fn int(self, out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind>;
-    /// Append an integer above `i64::MAX`.
-    fn uint(self, out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind>;
-    /// Append a float.
-    fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind>;
-    /// Append a string.
-    fn string(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind>;
-    /// Begin an array.
-    fn open_array(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind>;
-    /// Before item number `index` (from 0) of an array or pair of a map.
-    fn separate(self, out: &mut Vec<u8>, index: usize) -> Result<(), ErrorKind>;
-    /// End an array.
-    fn close_array(self, out: &mut Vec<u8>, open: usize, count: usize) -> Result<(), ErrorKind>;
-    /// Begin a map.
-    fn open_map(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind>;
-    /// Append a string key.
-    fn key(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind>;
-    /// End a map.
-    fn close_map(self, out: &mut Vec<u8>, open: usize, count: usize) -> Result<(), ErrorKind>;
-    /// Append a tag before its value (CBOR).
-    fn tag(self, out: &mut Vec<u8>, tag: u64) -> Result<(), ErrorKind>;
-    /// Append a simple value (CBOR).
-    fn simple(self, out: &mut Vec<u8>, value: u8) -> Result<(), ErrorKind>;
-}
-
-/// Why a value cannot be encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fail {
-    /// The format's own reason.
-    Codec(ErrorKind),
-    /// A value of this Lua type.
-    Type(c_int),
-    /// String and number keys in one table (JSON).
-    Mixed,
-    /// Integer keys with holes (JSON), or a marked array with them.
-    Sparse,
-    /// Number keys that no array has: below 1, or fractions (JSON).
-    Numbers,
-    /// Other keys in a marked array.
-    NotArray,
-    /// A key that is neither a string nor a number (JSON).
-    Key(c_int),
-    /// A table inside itself.
-    Cycle,
-    /// A hook raised; its error value is on the Lua stack's top.
-    Hook,
-    /// A `tag`/`simple` field that does not fit.
-    Tagged,
-    /// The Lua stack is full.
-    Stack,
-}
-
-impl From<ErrorKind> for Fail {
-    fn from(kind: ErrorKind) -> Self {
-        Fail::Codec(kind)
-    }
-}
-
-/// What an encoder is told once and for all.
-#[derive(Clone, Copy, Debug)]
-pub struct Policy {
-    /// Containers may nest this deep.
-    pub max_depth: usize,
-    /// An unmarked empty table is an array.
-    pub empty_array: bool,
-    /// The value itself, if it is an unmarked empty table, is an array: the params of a call.
-    pub root_array: bool,
-    /// A table whose keys are 1..n is an array in whatever order they are stored.
-    pub any_order: bool,
-}
+use std::ffi::c_int;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
@@ -107,6 +28,8 @@ enum Mark {
     Array,
     Object,
 }
+
+pub use format::{Fail, Format, Policy};
 
 /// One walk over one value.
 pub struct Walk<F: Format> {
@@ -236,7 +159,7 @@ impl<F: Format> Walk<F> {
     unsafe fn next(&self, table: c_int, hooks: usize) -> Result<bool, Fail> {
         // SAFETY: as `run`; stack: ..., key. Between the two lines no Lua code runs.
         unsafe {
-            if F::HOOK && self.hooks != hooks {
+            if (F::HOOK || cfg!(feature = "luajit")) && self.hooks != hooks {
                 return hook::next(self.lua, table);
             }
             Ok(ffi::lua_next(self.lua, table) != 0)
@@ -389,85 +312,6 @@ impl<F: Format> Walk<F> {
         }
     }
 
-    /// A table that is an array stored out of order, or none at all.
-    #[cold]
-    unsafe fn unordered(&mut self, table: c_int, mark: Mark) -> Result<(), Fail> {
-        // SAFETY: as `run`.
-        unsafe {
-            let lua = self.lua;
-            let (mut count, mut largest, mut numbers, mut strings) = (0usize, 0.0f64, 0usize, 0usize);
-            ffi::lua_settop(lua, table);
-            ffi::lua_pushnil(lua);
-            while ffi::lua_next(lua, table) != 0 {
-                count += 1;
-                if ffi::lua_type(lua, -2) == ffi::LUA_TNUMBER {
-                    let key = ffi::lua_tonumberx(lua, -2, std::ptr::null_mut());
-                    if key >= 1.0 && key.fract() == 0.0 {
-                        numbers += 1;
-                        largest = largest.max(key);
-                    }
-                } else if ffi::lua_type(lua, -2) == ffi::LUA_TSTRING {
-                    strings += 1;
-                }
-                ffi::lua_settop(lua, table + 1);
-            }
-            ffi::lua_settop(lua, table);
-            let ordered = numbers == count && largest == count as f64;
-            if ordered && (self.policy.any_order || mark == Mark::Array) {
-                return self.indexed(table, count);
-            }
-            if mark == Mark::Array {
-                return Err(if numbers == count { Fail::Sparse } else { Fail::NotArray });
-            }
-            if !F::ANY_KEY {
-                let fail = match numbers == count {
-                    true => Fail::Sparse,
-                    false if strings == 0 => Fail::Numbers,
-                    false => Fail::Mixed,
-                };
-                return Err(self.odd_key(table).unwrap_or(fail));
-            }
-            ffi::lua_pushnil(lua);
-            ffi::lua_next(lua, table);
-            self.map(table, mark)
-        }
-    }
-
-    /// A key JSON has no place for at all, if there is one.
-    unsafe fn odd_key(&self, table: c_int) -> Option<Fail> {
-        // SAFETY: as `run`.
-        unsafe {
-            let lua = self.lua;
-            ffi::lua_pushnil(lua);
-            while ffi::lua_next(lua, table) != 0 {
-                let kind = ffi::lua_type(lua, -2);
-                if kind != ffi::LUA_TNUMBER && kind != ffi::LUA_TSTRING {
-                    ffi::lua_settop(lua, table);
-                    return Some(Fail::Key(kind));
-                }
-                ffi::lua_settop(lua, table + 1);
-            }
-            None
-        }
-    }
-
-    unsafe fn indexed(&mut self, table: c_int, count: usize) -> Result<(), Fail> {
-        // SAFETY: as `run`.
-        unsafe {
-            let open = self.format.open_array(self.out())?;
-            for i in 0..count {
-                self.format.separate(self.out(), i)?;
-                ffi::lua_rawgeti(self.lua, table, i as i64 + 1); // OK because i counts table items
-                if let Err(fail) = self.value() {
-                    self.segment_index(i + 1);
-                    return Err(fail);
-                }
-                ffi::lua_settop(self.lua, table);
-            }
-            Ok(self.format.close_array(self.out(), open, count)?)
-        }
-    }
-
     /// A map. Stack: the first key and value.
     unsafe fn map(&mut self, table: c_int, mark: Mark) -> Result<(), Fail> {
         // SAFETY: as `run`.
@@ -520,139 +364,6 @@ impl<F: Format> Walk<F> {
                 crate::codec::json::writer::write_float(&mut text, n)?;
             }
             Ok(self.format.key(self.out(), &text)?)
-        }
-    }
-
-    /// Functions, threads, userdata; cdata under LuaJIT.
-    #[cold]
-    unsafe fn foreign(&mut self, kind: c_int) -> Result<(), Fail> {
-        // SAFETY: as `run`; `hook` calls are protected.
-        unsafe {
-            let lua = self.lua;
-            if F::HOOK && kind == ffi::LUA_TUSERDATA {
-                let at = ffi::lua_gettop(lua);
-                let done = self.hook(at)?;
-                ffi::lua_settop(lua, at);
-                if done {
-                    return Ok(());
-                }
-            }
-            #[cfg(feature = "luajit")]
-            if kind == ffi::LUA_TCDATA {
-                return match hook::cdata(lua)? {
-                    Some(hook::Cdata::Signed(n)) => Ok(self.format.int(self.out(), n)?),
-                    Some(hook::Cdata::Unsigned(n)) => Ok(self.format.uint(self.out(), n)?),
-                    None => Err(Fail::Type(kind)),
-                };
-            }
-            Err(Fail::Type(kind))
-        }
-    }
-
-    /// Tagged and simple CBOR values, and tables with an encoding hook. Stack: ..., table, metatable.
-    #[cold]
-    unsafe fn special(&mut self, table: c_int, identity: *const c_void) -> Result<bool, Fail> {
-        // SAFETY: as `run`; the fields are read raw, `hook` calls are protected.
-        unsafe {
-            let lua = self.lua;
-            // Options may name a hook for the metatable of tagged values, too.
-            let plain = !F::OPTIONS || ffi::lua_type(lua, hook::GIVEN) == ffi::LUA_TNIL;
-            if plain && identity == self.identities.tagged {
-                let tag = hook::integer(lua, table, anchor::TAG).ok_or(Fail::Tagged)?;
-                let tag = u64::try_from(tag).map_err(|_| Fail::Tagged)?;
-                self.format.tag(self.out(), tag)?;
-                hook::push_field(lua, table, anchor::VALUE);
-                if self.left == 0 {
-                    return Err(ErrorKind::TooDeep.into());
-                }
-                self.left -= 1;
-                let result = self.value();
-                self.left += 1;
-                result?;
-                ffi::lua_settop(lua, table);
-                return Ok(true);
-            }
-            if identity == self.identities.simple {
-                let value = hook::integer(lua, table, anchor::SIMPLE_NAME).ok_or(Fail::Tagged)?;
-                let value = u8::try_from(value).map_err(|_| Fail::Tagged)?;
-                self.format.simple(self.out(), value)?;
-                ffi::lua_settop(lua, table);
-                return Ok(true);
-            }
-            let done = self.hook(table)?;
-            ffi::lua_settop(lua, table);
-            Ok(done)
-        }
-    }
-
-    /// Append what the value at `at` says of itself, if it does.
-    #[inline]
-    unsafe fn hook(&mut self, at: c_int) -> Result<bool, Fail> {
-        // SAFETY: as `run`.
-        unsafe {
-            self.hooks += 1;
-            if F::OPTIONS {
-                hook::call_with(self.lua, at, self.out())
-            } else {
-                hook::call(self.lua, at, self.out())
-            }
-        }
-    }
-
-    // ---- paths: failures only -----------------------------------------------------------------------------------
-
-    /// Whether `pointer` is one of the tables on the walk's stack below `top`.
-    unsafe fn is_ancestor(&self, pointer: *const c_void, top: c_int) -> bool {
-        // SAFETY: as `run`; the indices are valid.
-        unsafe {
-            (self.base + 1..top)
-                .any(|i| ffi::lua_type(self.lua, i) == ffi::LUA_TTABLE && ffi::lua_topointer(self.lua, i) == pointer)
-        }
-    }
-
-    /// On the way out of a cycle: if `table` itself is an ancestor's twin, the path starts anew below it, so that the
-    /// shortest one remains.
-    unsafe fn shorten(&self, table: c_int) {
-        // SAFETY: as `run`.
-        unsafe {
-            if self.is_ancestor(ffi::lua_topointer(self.lua, table), table) {
-                (*self.job).path.clear();
-            }
-        }
-    }
-
-    fn segment(&self, text: std::fmt::Arguments<'_>) {
-        self.remember(crate::text::string(text).into_bytes());
-    }
-
-    fn remember(&self, text: Vec<u8>) {
-        // SAFETY: the job outlives the walk.
-        let path = unsafe { &mut (*self.job).path };
-        if path.try_reserve(1).is_ok() {
-            path.push(text);
-        }
-    }
-
-    #[cold]
-    fn segment_index(&self, index: usize) {
-        self.segment(format_args!("[{index}]"));
-    }
-
-    /// The key at stack index `key` as `.name`, `[1]` or `["odd name"]`.
-    #[cold]
-    unsafe fn segment_key(&self, key: c_int) {
-        // SAFETY: as `run`.
-        unsafe {
-            let lua = self.lua;
-            match ffi::lua_type(lua, key) {
-                ffi::LUA_TSTRING => self.remember(super::path::name(string(lua, key))),
-                ffi::LUA_TNUMBER => {
-                    let n = ffi::lua_tonumberx(lua, key, std::ptr::null_mut());
-                    self.segment(format_args!("[{n}]"));
-                }
-                ffi::LUA_TBOOLEAN => self.segment(format_args!("[{}]", ffi::lua_toboolean(lua, key) != 0)),
-                _ => self.segment(format_args!("[?]")),
-            }
         }
     }
 }

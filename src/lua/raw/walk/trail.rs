@@ -1,0 +1,64 @@
+//! The path to a value that cannot be encoded, and cycles: failures only. The proof is the walk's.
+
+use super::super::path;
+use super::super::state::string;
+use super::{Format, Walk};
+use mlua::ffi;
+use std::ffi::{c_int, c_void};
+
+impl<F: Format> Walk<F> {
+    /// Whether `pointer` is one of the tables on the walk's stack below `top`.
+    pub(super) unsafe fn is_ancestor(&self, pointer: *const c_void, top: c_int) -> bool {
+        // SAFETY: as `run`; the indices are valid.
+        unsafe {
+            (self.base + 1..top)
+                .any(|i| ffi::lua_type(self.lua, i) == ffi::LUA_TTABLE && ffi::lua_topointer(self.lua, i) == pointer)
+        }
+    }
+
+    /// On the way out of a cycle: if `table` itself is an ancestor's twin, the path starts anew below it, so that the
+    /// shortest one remains.
+    pub(super) unsafe fn shorten(&self, table: c_int) {
+        // SAFETY: as `run`.
+        unsafe {
+            if self.is_ancestor(ffi::lua_topointer(self.lua, table), table) {
+                (*self.job).path.clear();
+            }
+        }
+    }
+
+    pub(super) fn segment(&self, text: std::fmt::Arguments<'_>) {
+        self.remember(crate::text::string(text).into_bytes());
+    }
+
+    pub(super) fn remember(&self, text: Vec<u8>) {
+        // SAFETY: the job outlives the walk.
+        let path = unsafe { &mut (*self.job).path };
+        if path.try_reserve(1).is_ok() {
+            path.push(text);
+        }
+    }
+
+    #[cold]
+    pub(super) fn segment_index(&self, index: usize) {
+        self.segment(format_args!("[{index}]"));
+    }
+
+    /// The key at stack index `key` as `.name`, `[1]` or `["odd name"]`.
+    #[cold]
+    pub(super) unsafe fn segment_key(&self, key: c_int) {
+        // SAFETY: as `run`.
+        unsafe {
+            let lua = self.lua;
+            match ffi::lua_type(lua, key) {
+                ffi::LUA_TSTRING => self.remember(path::name(string(lua, key))),
+                ffi::LUA_TNUMBER => {
+                    let n = ffi::lua_tonumberx(lua, key, std::ptr::null_mut());
+                    self.segment(format_args!("[{n}]"));
+                }
+                ffi::LUA_TBOOLEAN => self.segment(format_args!("[{}]", ffi::lua_toboolean(lua, key) != 0)),
+                _ => self.segment(format_args!("[?]")),
+            }
+        }
+    }
+}
