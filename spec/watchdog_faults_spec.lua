@@ -122,6 +122,29 @@ end)()
     assert.equal(7, status)
   end)
 
+  it("watches nothing any more once its Lua state is closed", function()
+    local output, status = run([[
+assert(fkrpc.watchdog(0.02, { grace = 0.05 }))
+coroutine.wrap(function() coroutine.wrap(function() os.exit(7, true) end)() end)()
+]], nil, [[
+-- Older than the library, so it is finalized after the library's own state.
+local m = { __gc = function()
+  local till = os.clock() + 0.5
+  while os.clock() < till do end
+  print(fkrpc.watchdog(1))
+end }
+if newproxy then
+  keep = newproxy(true)
+  for name, f in pairs(m) do getmetatable(keep)[name] = f end
+else
+  keep = setmetatable({}, m)
+end
+]])
+    assert.equal(7, status)
+    if helper.name == "lua51" then return end -- its os.exit closes nothing
+    assert.truthy(output:find("^nil\tthe watchdog cannot be turned on: .*the Lua state is being closed"), output)
+  end)
+
   it("can be turned on and off inside slices", function()
     passes([[
 for i = 1, 50 do

@@ -247,40 +247,60 @@ pub unsafe fn tracked(
     status
 }
 
-/// The serving coroutine `lua` has ended its handler. `false`: it was resumed before the watchdog was turned on, so that
-/// no frame of ours watches it.
+/// What the watchdog has to do with a serving coroutine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Serving {
+    /// Nothing.
+    Unwatched,
+    /// Its handlers are slices.
+    Watched,
+    /// It was resumed before the watchdog was turned on: no frame of ours watches it.
+    Unnoticed,
+}
+
+/// The serving coroutine `lua` has ended its handler.
 ///
 /// # Safety
 /// In a raw function that `lua` runs.
 #[inline]
-pub unsafe fn handler_ended(lua: *mut lua_State) -> bool {
+pub unsafe fn handler_ended(lua: *mut lua_State) -> Serving {
     if !here() {
-        return true;
+        return Serving::Unwatched;
     }
     let base = CHAIN.base.load(Relaxed);
-    let ours = CHAIN
-        .entries
-        .get(base)
-        .is_some_and(|entry| entry.coroutine.load(Relaxed) == lua);
-    if !ours {
-        return CHAIN.limit.load(Relaxed) == 0;
+    match CHAIN.entries.get(base) {
+        Some(entry) if entry.coroutine.load(Relaxed) == lua => {}
+        _ if CHAIN.limit.load(Relaxed) == 0 => return Serving::Unwatched,
+        _ => return Serving::Unnoticed,
     }
     if WATCHDOG.overdue() {
         // SAFETY: the base's coroutine is the running one.
         unsafe { take_off(base) };
     }
     WATCHDOG.pause();
-    true
+    Serving::Watched
 }
 
-/// The serving coroutine is about to run the handler of the request delivered last. Only after [`handler_ended`].
+/// The serving coroutine, which is watched, is about to run the handler of this request.
 #[inline]
-pub fn handler_begins() {
-    if here() && CHAIN.base.load(Relaxed) < DEPTH {
-        let limit = CHAIN.limit.load(Relaxed);
-        CHAIN.request.set(CHAIN.delivered.get());
-        CHAIN.told_limit.store(limit, Relaxed);
-        WATCHDOG.begin(limit);
+pub fn handler_begins(conn: *mut Conn, slot: usize) {
+    let limit = CHAIN.limit.load(Relaxed);
+    CHAIN.request.set((conn, slot));
+    CHAIN.told_limit.store(limit, Relaxed);
+    WATCHDOG.begin(limit);
+}
+
+/// The thread has waited for the other end. If it is not the chain's, at worst a tick counts CPU time for wall time.
+#[inline]
+pub fn waited() {
+    WATCHDOG.waited();
+}
+
+/// A request was delivered to Lua, which is about to resume a coroutine for it.
+#[inline]
+pub fn delivered(conn: *mut Conn, slot: usize) {
+    if here() {
+        CHAIN.delivered.set((conn, slot));
     }
 }
 
@@ -302,20 +322,4 @@ pub fn serves() {
 pub fn innermost() -> Option<Option<*mut lua_State>> {
     let top = CHAIN.depth.load(Relaxed).checked_sub(1)?;
     Some(CHAIN.entries.get(top).map(|entry| entry.coroutine.load(Relaxed)))
-}
-
-/// The thread has waited for the other end.
-#[inline]
-pub fn waited() {
-    if here() {
-        WATCHDOG.waited();
-    }
-}
-
-/// A request was delivered to Lua.
-#[inline]
-pub fn delivered(conn: *mut Conn, slot: usize) {
-    if here() {
-        CHAIN.delivered.set((conn, slot));
-    }
 }

@@ -22,8 +22,8 @@ use std::ffi::c_int;
 
 /// What the receiving functions ended with; the values are on the stack.
 pub enum Got {
-    /// values of no use, slot, handler, params, ctx
-    Request,
+    /// values of no use, slot (which this is, too), handler, params, ctx
+    Request(usize),
     /// one value of no use, result, error (one of them nil)
     Reply,
     /// nothing
@@ -65,8 +65,7 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
             let pushed = push_request(lua, conn, job, handlers, slot, method, params);
             (*conn).handing = outer;
             if pushed {
-                chain::delivered(conn, slot);
-                return Got::Request;
+                return Got::Request(slot);
             }
             if slot != 0 {
                 refuse(lua, conn, job, slot, method);
@@ -206,7 +205,10 @@ pub unsafe extern "C-unwind" fn receive_function(lua: *mut lua_State) -> c_int {
         }
         let job = enter(lua, &marker);
         let count = match receive(lua, conn, job, 2, wait) {
-            Got::Request => 4,
+            Got::Request(slot) => {
+                chain::delivered(conn, slot);
+                4
+            }
             Got::Reply => 0, // nothing was awaited
             Got::Event(event) => push_event(lua, conn, job, event),
         };
@@ -262,7 +264,8 @@ pub unsafe fn call_result(
                 ffi::lua_replace(lua, top + 1); // what `receive` left below
                 return 3;
             }
-            Got::Request => {
+            Got::Request(slot) => {
+                chain::delivered(conn, slot);
                 ffi::lua_pushinteger(lua, id);
                 push_deadline(lua, deadline);
                 return 6;

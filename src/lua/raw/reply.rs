@@ -3,7 +3,7 @@
 //! # Proof
 //! As for [`super::send`].
 
-use super::chain;
+use super::chain::{self, Serving};
 use super::connection::{check, Conn};
 use super::hook;
 use super::path;
@@ -216,18 +216,20 @@ pub unsafe extern "C-unwind" fn step(lua: *mut lua_State) -> c_int {
         ffi::lua_settop(lua, 5);
         let conn = check(lua, 1);
         ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
-        let watched = chain::handler_ended(lua);
+        let serving = chain::handler_ended(lua);
         let job = enter(lua, &marker);
         answer(lua, conn, job);
-        if !watched {
+        if serving == Serving::Unnoticed {
             leave(lua, job);
             ffi::lua_pushnil(lua);
             super::state::push_bytes(lua, b"again");
             return 2;
         }
         let count = match receive(lua, conn, job, 2, Wait::default()) {
-            Got::Request => {
-                chain::handler_begins();
+            Got::Request(slot) => {
+                if serving == Serving::Watched {
+                    chain::handler_begins(conn, slot);
+                }
                 4
             }
             Got::Reply => 0, // nothing was awaited

@@ -242,7 +242,9 @@ unsafe fn notify(lua: *mut lua_State, marker: *const u8) -> c_int {
     unsafe {
         let (conn, top) = arguments(lua);
         let job = enter(lua, marker);
-        let count = match send(lua, conn, job, top, false) {
+        let sent = send(lua, conn, job, top, false);
+        chain::waited(); // the pipe may have been full
+        let count = match sent {
             Ok(_) => 0,
             Err(kind) => unsent(lua, conn, job, kind),
         };

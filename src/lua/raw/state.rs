@@ -236,6 +236,7 @@ impl State {
     /// older than the library after the library's own, and they may still encode and decode.
     pub fn finalize(&mut self) {
         self.finalized = true;
+        self.watchdog.close();
         self.live = 0;
         self.jobs = Vec::new();
     }

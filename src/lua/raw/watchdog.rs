@@ -111,13 +111,14 @@ const fn concat_line() -> &'static [u8] {
 
 // ---- claims ---------------------------------------------------------------------------------------------------------
 
-/// One Lua state's share of the watchdog; given back when the state is closed.
+/// One Lua state's share of the watchdog; the state's finalizer gives it back.
 #[derive(Debug)]
 pub struct Claim {
     limit: bool,
     /// Soft hooks.
     pub soft: bool,
     held: bool,
+    closed: bool,
 }
 
 impl Claim {
@@ -127,14 +128,19 @@ impl Claim {
             limit: false,
             soft: false,
             held: false,
+            closed: false,
         }
     }
 
     /// Let the timer tick for the calling thread at least once in `period`.
     ///
     /// # Errors
-    /// `EBUSY` when another thread has the watchdog; what [`timer::start`] says.
+    /// `EBUSY` when another thread has the watchdog; `ECANCELED` after [`close`](Self::close); what [`timer::start`]
+    /// says.
     pub fn hold(&mut self, period: Duration) -> io::Result<()> {
+        if self.closed {
+            return Err(io::Error::from_raw_os_error(libc::ECANCELED));
+        }
         let this = timer::this_thread();
         let thread = CHAIN.thread.load(SeqCst);
         let free = thread == 0 || USERS.load(SeqCst) == 0 && CHAIN.depth.load(SeqCst) == 0;
@@ -163,6 +169,20 @@ impl Claim {
         Ok(())
     }
 
+    /// The Lua state is being closed, maybe from inside a coroutine (`os.exit(0, true)`): what is on the chain is about
+    /// to be freed, and its frames never come back. Nothing can be claimed from here on.
+    pub fn close(&mut self) {
+        self.closed = true;
+        if self.held && here() {
+            WATCHDOG.pause();
+            CHAIN.depth.store(0, Relaxed);
+            CHAIN.base.store(usize::MAX, Relaxed);
+            soft_hook::forget_main();
+        }
+        self.soft = false;
+        self.unlimited();
+    }
+
     /// No limit any more, unless another Lua state of the thread wants one: there is one limit, the one set last.
     pub fn unlimited(&mut self) {
         if self.limit {
@@ -188,21 +208,6 @@ impl Claim {
 impl Default for Claim {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        if self.held && here() {
-            // The Lua state is being closed, maybe from inside a coroutine (`os.exit(0, true)`): what is on the chain
-            // is about to be freed, and its frames never come back.
-            WATCHDOG.pause();
-            CHAIN.depth.store(0, Relaxed);
-            CHAIN.base.store(usize::MAX, Relaxed);
-            soft_hook::forget_main();
-        }
-        self.soft = false;
-        self.unlimited();
     }
 }
 
@@ -241,6 +246,7 @@ pub unsafe fn refused(lua: *mut lua_State, error: &io::Error) -> c_int {
         let made = guarded(|| {
             let advice = match errno {
                 libc::EBUSY => "another thread of this process has it, or every real-time signal has a handler",
+                libc::ECANCELED => "the Lua state is being closed",
                 libc::ENOSYS => "it needs 64-bit Linux",
                 _ => "",
             };
