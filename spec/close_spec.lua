@@ -73,6 +73,28 @@ describe("the end of a Lua state", function()
   end)
 end)
 
+describe("the end of a Lua state under the watchdog", function()
+  it("ends its deadlines, whatever is running then, and there are no new ones", function()
+    if helper.name == "lua51" or helper.name == "luajit" then return end -- os.exit closes no state there
+    local done = run([[
+      if not fkrpc.watchdog(0.05, { grace = 0.1 }) then
+        print("fine")
+        os.exit(0)
+      end
+      function finalizer()
+        local start = os.clock()
+        while os.clock() - start < 0.5 do end
+        local on, message = fkrpc.watchdog(0.05)
+        assert(not on and message:find("being closed"), message)
+        print("fine")
+      end
+      coroutine.wrap(function() os.exit(0, true) end)()
+    ]])
+    assert.equal("fine\n", done.out, done.err)
+    assert.equal(0, done.code, done.err)
+  end)
+end)
+
 describe("a finalizer that is called by hand, through the debug library,", function()
   it("works on its own kind, and once", function()
     local fkrpc = require("fkrpc")
