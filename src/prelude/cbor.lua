@@ -1,49 +1,15 @@
 -- fkrpc.cbor: options are checked here, the work is native.
 local native = ...
 local type, error, tostring, pairs, setmetatable = type, error, tostring, pairs, setmetatable
+local options = native.module("options")
 
 if native.features == "luajit" then native.module("cdata") end
 
-local KNOWN = {
-  strings = true, big = true, depth = true, empty = true, max_size = true, floats = true, integral = true,
-  order = true, tags = true, simple = true, utf8 = true,
-}
+local KNOWN = options.set(
+  "strings", "big", "depth", "empty", "max_size", "floats", "integral", "order", "tags", "simple", "utf8"
+)
 local BIG = { error = 0, float = 1, string = 2, wrap = 3, cdata = 4 }
 local UNLIMITED = -1
-
-local function choice(options, name, known, default)
-  local value = options[name]
-  if value == nil then return known[default] end
-  if known[value] == nil then
-    error("fkrpc.cbor.new: option '" .. name .. "' cannot be " .. tostring(value), 3)
-  end
-  return known[value]
-end
-
-local function count(options, name, default, least, most)
-  local value = options[name]
-  if value == nil then return default end
-  if type(value) ~= "number" or value % 1 ~= 0 or value < least or value > most then
-    error("fkrpc.cbor.new: option '" .. name .. "' must be an integer from " .. least .. " to " .. most, 3)
-  end
-  return value
-end
-
-local function flag(options, name)
-  local value = options[name]
-  if value ~= nil and type(value) ~= "boolean" then
-    error("fkrpc.cbor.new: option '" .. name .. "' must be a boolean", 3)
-  end
-  return value or false
-end
-
-local function table_of(options, name)
-  local value = options[name]
-  if value ~= nil and type(value) ~= "table" then
-    error("fkrpc.cbor.new: option '" .. name .. "' must be a table", 3)
-  end
-  return value
-end
 
 local function simple(value)
   return setmetatable({ simple = value }, native.simple_metatable)
@@ -52,37 +18,31 @@ end
 local undefined = simple(23)
 
 -- What simple values decode to: the caller's, and one `undefined` for all.
-local function simple_values(options)
+local function simple_values(given)
   local values = { [23] = undefined }
-  for number, value in pairs(table_of(options, "simple") or {}) do values[number] = value end
+  for number, value in pairs(options.typed("cbor.new", given, "simple", "table", 4) or {}) do values[number] = value end
   return values
 end
 
-local function new(options)
-  options = options or {}
-  if type(options) ~= "table" then
-    error("bad argument #1 to 'new' (table of options expected, got " .. type(options) .. ")", 2)
-  end
-  for name in pairs(options) do
-    if not KNOWN[name] then error("fkrpc.cbor.new: unknown option '" .. tostring(name) .. "'", 2) end
-  end
-  local big = choice(options, "big", BIG, "error")
+local function new(given)
+  given = options.check("cbor.new", given, KNOWN)
+  local big = options.choice("cbor.new", given, "big", BIG, "error")
   if big == BIG.cdata and native.features ~= "luajit" then
     error("fkrpc.cbor.new: big = \"cdata\" needs LuaJIT", 2)
   end
   local codec = { null = native.null }
   codec.encode, codec.decode = native.cbor_codec(
-    flag(options, "utf8"),
+    options.typed("cbor.new", given, "utf8", "boolean") or false,
     big,
-    count(options, "depth", 128, 1, 1000),
-    choice(options, "empty", { object = false, array = true }, "object"),
-    count(options, "max_size", UNLIMITED, 0, 2 ^ 53),
-    choice(options, "strings", { bytes = false, text = true }, "bytes"),
-    choice(options, "floats", { shortest = true, double = false }, "shortest"),
-    flag(options, "integral"),
-    choice(options, "order", { any = true, strict = false }, "any"),
-    table_of(options, "tags"),
-    simple_values(options)
+    options.integer("cbor.new", given, "depth", 128, 1, 1000),
+    options.choice("cbor.new", given, "empty", { object = false, array = true }, "object"),
+    options.integer("cbor.new", given, "max_size", UNLIMITED, 0, 2 ^ 53),
+    options.choice("cbor.new", given, "strings", { bytes = false, text = true }, "bytes"),
+    options.choice("cbor.new", given, "floats", { shortest = true, double = false }, "shortest"),
+    options.typed("cbor.new", given, "integral", "boolean") or false,
+    options.choice("cbor.new", given, "order", { any = true, strict = false }, "any"),
+    options.typed("cbor.new", given, "tags", "table"),
+    simple_values(given)
   )
   return codec
 end

@@ -1,50 +1,27 @@
 -- fkrpc.json: options are checked here, the work is native.
 local native = ...
-local type, error, tostring, pairs, setmetatable = type, error, tostring, pairs, setmetatable
+local error, setmetatable = error, setmetatable
+local options = native.module("options")
 
 if native.features == "luajit" then native.module("cdata") end
 
-local KNOWN = { strings = true, big = true, depth = true, empty = true, max_size = true }
+local KNOWN = options.set("strings", "big", "depth", "empty", "max_size")
 local BIG = { error = 0, float = 1, string = 2, cdata = 4 }
 local UNLIMITED = -1
 
-local function choice(options, name, known, default)
-  local value = options[name]
-  if value == nil then return known[default] end
-  if known[value] == nil then
-    error("fkrpc.json.new: option '" .. name .. "' cannot be " .. tostring(value), 3)
-  end
-  return known[value]
-end
-
-local function count(options, name, default, least, most)
-  local value = options[name]
-  if value == nil then return default end
-  if type(value) ~= "number" or value % 1 ~= 0 or value < least or value > most then
-    error("fkrpc.json.new: option '" .. name .. "' must be an integer from " .. least .. " to " .. most, 3)
-  end
-  return value
-end
-
-local function new(options)
-  options = options or {}
-  if type(options) ~= "table" then
-    error("bad argument #1 to 'new' (table of options expected, got " .. type(options) .. ")", 2)
-  end
-  for name in pairs(options) do
-    if not KNOWN[name] then error("fkrpc.json.new: unknown option '" .. tostring(name) .. "'", 2) end
-  end
-  local big = choice(options, "big", BIG, "error")
+local function new(given)
+  given = options.check("json.new", given, KNOWN)
+  local big = options.choice("json.new", given, "big", BIG, "error")
   if big == BIG.cdata and native.features ~= "luajit" then
     error("fkrpc.json.new: big = \"cdata\" needs LuaJIT", 2)
   end
   local codec = { null = native.null }
   codec.encode, codec.decode = native.json_codec(
-    choice(options, "strings", { utf8 = true, bytes = false }, "utf8"),
+    options.choice("json.new", given, "strings", { utf8 = true, bytes = false }, "utf8"),
     big,
-    count(options, "depth", 128, 1, 1000),
-    choice(options, "empty", { object = false, array = true }, "object"),
-    count(options, "max_size", UNLIMITED, 0, 2 ^ 53)
+    options.integer("json.new", given, "depth", 128, 1, 1000),
+    options.choice("json.new", given, "empty", { object = false, array = true }, "object"),
+    options.integer("json.new", given, "max_size", UNLIMITED, 0, 2 ^ 53)
   )
   return codec
 end

@@ -46,10 +46,10 @@ function options.integer(where, given, name, default, least, most, level)
 end
 
 --- An option of one Lua type.
-function options.typed(where, given, name, wanted)
+function options.typed(where, given, name, wanted, level)
   local value = given[name]
   if value ~= nil and type(value) ~= wanted then
-    error("fkrpc." .. where .. ": option '" .. name .. "' must be a " .. wanted .. ", not a " .. type(value), 3)
+    error("fkrpc." .. where .. ": option '" .. name .. "' must be a " .. wanted .. ", not a " .. type(value), level or 3)
   end
   return value
 end
