@@ -169,8 +169,8 @@ describe("json.new", function()
     assert.truthy(message:find("json_options_spec.lua:%d+: fkrpc.json.new: unknown option 'foo'"), message)
     fine, message = pcall(function() json.new({ big = "wrap" }) end)
     assert.is_false(fine)
-    assert.truthy(message:find("json_options_spec.lua:%d+: fkrpc.json.new: option 'big' must be one of .*, not \"wrap\""),
-      message)
+    local told = "json_options_spec.lua:%d+: fkrpc.json.new: option 'big' must be one of .*, not \"wrap\""
+    assert.truthy(message:find(told), message)
     assert.error_matches(function() json.new({ 1 }) end, "unknown option '1'")
     assert.error_matches(function() json.new({ strings = true }) end, "'strings' must be one of .*, not true")
     assert.error_matches(function() json.new({ max_size = -1 }) end, "'max_size' must be an integer")

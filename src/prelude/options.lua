@@ -49,7 +49,8 @@ end
 function options.typed(where, given, name, wanted, level)
   local value = given[name]
   if value ~= nil and type(value) ~= wanted then
-    error("fkrpc." .. where .. ": option '" .. name .. "' must be a " .. wanted .. ", not a " .. type(value), level or 3)
+    error("fkrpc." .. where .. ": option '" .. name .. "' must be a " .. wanted .. ", not a " .. type(value),
+      level or 3)
   end
   return value
 end
