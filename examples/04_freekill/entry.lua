@@ -1,10 +1,7 @@
 -- A complete FreeKill child: what the server starts as `lua5.4 entry.lua` and talks to over stdin and stdout.
 --
--- With the game itself, replace the game file's line below by its two, and this file is the game's
--- lua/server/rpc/entry.lua, with nothing else in that folder:
---
---   dofile "lua/freekill.lua"
---   dofile "lua/server/scheduler.lua"
+-- This is the small game's; for FreeKill itself take the file in docs/migrating-freekill.md, which loads the game's own
+-- files and gives them the modules they ask for by name.
 --
 -- By hand, in JSON:
 --
