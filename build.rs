@@ -1,16 +1,74 @@
-//! Link settings of the Lua module.
+//! What cargo cannot know by itself: link settings of the Lua module, and the prelude as it goes into the library.
+//!
+//! It downloads nothing and needs no crate: what it calls is `cc`, which links the library anyway.
 
-fn main() {
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs, io};
+
+#[path = "src/prelude/compact.rs"]
+mod compact;
+
+fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
-    let os = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    println!("cargo:rerun-if-changed=src/prelude");
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
+    prelude(Path::new("src/prelude"), &out.join("prelude"))?;
+
+    let os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     if os == "linux" {
         // A library with a signal handler must never be unmapped: `lua_close` closes its modules, and a signal that
         // comes later would run code that is gone.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+        own_unwinder();
     }
     if os == "macos" {
         // Lua's own symbols are found in the interpreter when the module is loaded.
         println!("cargo:rustc-cdylib-link-arg=-undefined");
         println!("cargo:rustc-cdylib-link-arg=dynamic_lookup");
+    }
+    Ok(())
+}
+
+/// Write the Lua files of `from` and of the folders in it to `to`, compacted.
+fn prelude(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        let Some(name) = path.file_name() else { continue };
+        if path.is_dir() {
+            prelude(&path, &to.join(name))?;
+        } else if path.extension().is_some_and(|extension| extension == "lua") {
+            fs::write(to.join(name), compact::compact(&fs::read(&path)?))?;
+        }
+    }
+    Ok(())
+}
+
+/// Link GCC's unwinder into the library rather than load `libgcc_s.so.1`, which costs a process more than all the rest
+/// of `require "fkrpc"`: a second library to map, and its constructor asks the processor what it can do, which a virtual
+/// machine answers slowly. Panics never leave the library, so that it needs no unwinder in common with others.
+///
+/// LuaJIT raises its errors by that library, has it loaded and takes them through our frames: there it stays shared.
+/// So it does where the static one is not installed, and for another machine than this, whose `cc` cannot be asked.
+fn own_unwinder() {
+    println!("cargo:rerun-if-env-changed=RUSTC_LINKER");
+    let set = |name: &str| env::var_os(name).is_some();
+    let with_lua = ["LUA51", "LUA52", "LUA53", "LUA54", "LUA55"]
+        .iter()
+        .any(|lua| set(&format!("CARGO_FEATURE_{lua}")));
+    let gnu = env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|value| value == "gnu");
+    if !with_lua || !gnu || env::var_os("HOST") != env::var_os("TARGET") {
+        return;
+    }
+    let linker = env::var_os("RUSTC_LINKER").unwrap_or_else(|| "cc".into());
+    // GCC and Clang answer with the path of the file, or with the bare name if they have none.
+    let answer = Command::new(linker).arg("-print-file-name=libgcc_eh.a").output();
+    let found = answer.is_ok_and(|answer| {
+        let path = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+        path.contains('/') && Path::new(&path).is_file()
+    });
+    if found {
+        println!("cargo:rustc-link-lib=static:-bundle=gcc_eh");
     }
 }
