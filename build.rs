@@ -8,6 +8,8 @@ use std::{env, fs, io};
 
 #[path = "src/prelude/compact.rs"]
 mod compact;
+#[path = "src/prelude/pack.rs"]
+mod pack;
 
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
@@ -30,16 +32,33 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Write the Lua files of `from` and of the folders in it to `to`, compacted.
+/// Write the Lua files of `from` and of the folders in it to `to`, compacted and packed, with the table of the words.
 fn prelude(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let path = entry?.path();
-        let Some(name) = path.file_name() else { continue };
-        if path.is_dir() {
-            prelude(&path, &to.join(name))?;
-        } else if path.extension().is_some_and(|extension| extension == "lua") {
-            fs::write(to.join(name), compact::compact(&fs::read(&path)?))?;
+    let mut names = Vec::new();
+    list(from, Path::new(""), &mut names)?;
+    names.sort();
+    let mut texts = Vec::new();
+    for name in &names {
+        texts.push(compact::compact(&fs::read(from.join(name))?));
+    }
+    let packed = pack::pack(&texts).ok_or(io::ErrorKind::InvalidData)?;
+    for (name, text) in names.iter().zip(&packed.texts) {
+        let file = to.join(name);
+        fs::create_dir_all(file.parent().unwrap_or(to))?;
+        fs::write(file, text)?;
+    }
+    fs::write(to.join("words"), &packed.words)?;
+    fs::write(to.join("ends.rs"), format!("{:?}", packed.ends))
+}
+
+/// The Lua files of `folder`'s subfolder `inside` and of the folders in it, by their paths from `folder`.
+fn list(folder: &Path, inside: &Path, names: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder.join(inside))? {
+        let name = inside.join(entry?.file_name());
+        if folder.join(&name).is_dir() {
+            list(folder, &name, names)?;
+        } else if name.extension().is_some_and(|extension| extension == "lua") {
+            names.push(name);
         }
     }
     Ok(())

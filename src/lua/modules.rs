@@ -1,13 +1,20 @@
 //! The Lua files inside the library.
 
+use std::collections::TryReserveError;
 use std::ffi::CStr;
+
+#[path = "../prelude/unpack.rs"]
+mod unpack;
+
+/// The words that the bytes of the packed files stand for, and where each ends: made by `build.rs`.
+const WORDS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/prelude/words"));
+static ENDS: [u16; 256] = include!(concat!(env!("OUT_DIR"), "/prelude/ends.rs"));
 
 /// One file of the prelude.
 pub struct Module {
     /// What tracebacks call it, which ends with its name.
     pub chunk: &'static CStr,
-    /// Its text, without comments; the lines are those of the file.
-    pub source: &'static [u8],
+    packed: &'static [u8],
 }
 
 macro_rules! modules {
@@ -18,7 +25,7 @@ macro_rules! modules {
                 Ok(chunk) => chunk,
                 Err(_) => c"=fkrpc",
             },
-            source: include_bytes!(concat!(env!("OUT_DIR"), "/prelude/", $name, ".lua")),
+            packed: include_bytes!(concat!(env!("OUT_DIR"), "/prelude/", $name, ".lua")),
         }),*]
     };
 }
@@ -74,6 +81,16 @@ pub fn find(name: &[u8]) -> Option<&'static Module> {
     MODULES
         .iter()
         .find(|module| module.chunk.to_bytes().strip_prefix(b"=fkrpc.") == Some(name))
+}
+
+impl Module {
+    /// Its text, without comments; the lines are those of the file.
+    ///
+    /// # Errors
+    /// If memory has run out.
+    pub fn source(&self) -> Result<Vec<u8>, TryReserveError> {
+        unpack::unpack(self.packed, WORDS, &ENDS)
+    }
 }
 
 /// Which Lua this library was built for, and its optional features, separated by spaces.
