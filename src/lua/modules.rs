@@ -1,10 +1,10 @@
 //! The Lua files inside the library.
 
-use std::collections::TryReserveError;
 use std::ffi::CStr;
 
 #[path = "../prelude/unpack.rs"]
 mod unpack;
+pub use unpack::Unpacker;
 
 /// The words that the bytes of the packed files stand for, and where each ends: made by `build.rs`.
 const WORDS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/prelude/words"));
@@ -85,11 +85,14 @@ pub fn find(name: &[u8]) -> Option<&'static Module> {
 
 impl Module {
     /// Its text, without comments; the lines are those of the file.
-    ///
-    /// # Errors
-    /// If memory has run out.
-    pub fn source(&self) -> Result<Vec<u8>, TryReserveError> {
-        unpack::unpack(self.packed, WORDS, &ENDS)
+    #[must_use]
+    #[inline]
+    pub fn source(&self) -> Unpacker<'static> {
+        Unpacker {
+            codes: self.packed,
+            words: WORDS,
+            ends: &ENDS,
+        }
     }
 }
 

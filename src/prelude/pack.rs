@@ -5,10 +5,12 @@
 
 /// How often a pair must occur to be worth a word of the table.
 const WORTH: usize = 4;
+/// No word is longer, so that who unpacks in pieces knows what to give room to.
+const LONGEST: usize = 64;
 
 /// Packed texts and their table.
 pub struct Packed {
-    /// Each text: its length (two bytes, the low one first), then one byte per word.
+    /// Each text, one byte per word.
     pub texts: Vec<Vec<u8>>,
     /// The words of all 256 bytes, one after the other.
     pub words: Vec<u8>,
@@ -16,7 +18,7 @@ pub struct Packed {
     pub ends: Vec<u16>,
 }
 
-/// Pack `texts`; `None` if one of them is longer than two bytes can say.
+/// Pack `texts`; `None` if the words together are longer than `ends` can say.
 pub fn pack(texts: &[Vec<u8>]) -> Option<Packed> {
     let mut words: Vec<Vec<u8>> = (0..=u8::MAX).map(|byte| vec![byte]).collect();
     let mut packed = texts.to_vec();
@@ -24,7 +26,7 @@ pub fn pack(texts: &[Vec<u8>]) -> Option<Packed> {
         .filter(|byte| !texts.iter().any(|text| text.contains(byte)))
         .collect();
     for code in unused {
-        let word = match most_frequent(&packed) {
+        let word = match most_frequent(&packed, &words) {
             Some((first, second)) => {
                 for text in &mut packed {
                     *text = replaced(text, first, second, code);
@@ -41,10 +43,6 @@ pub fn pack(texts: &[Vec<u8>]) -> Option<Packed> {
         end += word.len();
         ends.push(u16::try_from(end).ok()?);
     }
-    for (packed, text) in packed.iter_mut().zip(texts) {
-        let length = u16::try_from(text.len()).ok()?.to_le_bytes();
-        packed.splice(0..0, length);
-    }
     Some(Packed {
         texts: packed,
         words: words.concat(),
@@ -53,11 +51,13 @@ pub fn pack(texts: &[Vec<u8>]) -> Option<Packed> {
 }
 
 /// The pair of neighbours that occurs most often, the first such one; `None` if no pair is worth a word.
-fn most_frequent(texts: &[Vec<u8>]) -> Option<(u8, u8)> {
+fn most_frequent(texts: &[Vec<u8>], words: &[Vec<u8>]) -> Option<(u8, u8)> {
     let mut counts = vec![0_usize; 1 << 16];
     for text in texts {
         for pair in text.windows(2) {
-            counts[usize::from(u16::from_be_bytes([pair[0], pair[1]]))] += 1;
+            if words[usize::from(pair[0])].len() + words[usize::from(pair[1])].len() <= LONGEST {
+                counts[usize::from(u16::from_be_bytes([pair[0], pair[1]]))] += 1;
+            }
         }
     }
     let most = counts.iter().copied().max().filter(|&most| most >= WORTH)?;

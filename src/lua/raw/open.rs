@@ -4,13 +4,13 @@
 //! `require "fkrpc.json"` are the same table, in whatever order they are asked for.
 //!
 //! # Proof
-//! Everything here may raise and owns nothing while it does: the state is written into its userdata before the userdata gets the
+//! Everything here may raise and owns nothing: the state is written into its userdata before the userdata gets the
 //! metatable whose `__gc` empties it.
 
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
-    cbor, channel, clock, compat, connection, control, file, fs, hook, json, process, random_class, receive, reply,
-    resume, scalars, send, services, soft_hook, watchdog,
+    cbor, channel, clock, compat, connection, control, file, fs, hook, json, load, process, random_class, receive,
+    reply, resume, scalars, send, services, soft_hook, watchdog,
 };
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
@@ -288,7 +288,7 @@ unsafe extern "C-unwind" fn load_module(lua: *mut lua_State) -> c_int {
 
 /// Push the submodule `name`; 1, or 0 if there is none. The name must stay on the stack while this runs.
 unsafe fn push_module(lua: *mut lua_State, anchors: c_int, name: &[u8]) -> c_int {
-    // SAFETY: may raise; owns a module's text only while nothing can.
+    // SAFETY: may raise; owns nothing.
     unsafe {
         ffi::lua_rawgeti(lua, anchors, anchor::MODULES);
         let loaded = ffi::lua_gettop(lua);
@@ -298,18 +298,7 @@ unsafe fn push_module(lua: *mut lua_State, anchors: c_int, name: &[u8]) -> c_int
             return 1;
         }
         let Some(module) = modules::find(name) else { return 0 };
-        let Ok(source) = module.source() else {
-            return ffi::luaL_error(lua, c"not enough memory".as_ptr());
-        };
-        // Catches what it raises: the text is freed.
-        let status = ffi::luaL_loadbufferx(
-            lua,
-            source.as_ptr().cast(),
-            source.len(),
-            module.chunk.as_ptr(),
-            c"t".as_ptr(),
-        );
-        drop(source);
+        let status = load::load(lua, module);
         if status != ffi::LUA_OK {
             ffi::lua_error(lua);
         }
