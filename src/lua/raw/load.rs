@@ -19,6 +19,7 @@ struct Reading {
 ///
 /// # Safety
 /// With a valid state.
+#[cfg_attr(target_os = "linux", link_section = ".text_load")]
 pub unsafe fn load(lua: *mut lua_State, module: &modules::Module) -> c_int {
     let mut reading = Reading {
         text: module.source(),
@@ -35,6 +36,7 @@ pub unsafe fn load(lua: *mut lua_State, module: &modules::Module) -> c_int {
 }
 
 /// A `lua_Reader`: the next piece.
+#[cfg_attr(target_os = "linux", link_section = ".text_load")]
 unsafe extern "C-unwind" fn read(_: *mut lua_State, data: *mut c_void, size: *mut usize) -> *const c_char {
     // SAFETY: `data` is what `load` gave to `lua_load`, which reads a piece before it asks for the next one.
     unsafe {
