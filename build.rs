@@ -1,6 +1,6 @@
 //! What cargo cannot know by itself: link settings of the Lua module, and the prelude as it goes into the library.
 //!
-//! It downloads nothing and needs no crate: what it calls is `cc`, which links the library anyway.
+//! It downloads nothing and needs no crate. It asks `cc`, which links the library anyway, and `getconf`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,7 +22,12 @@ fn main() -> io::Result<()> {
         // A library with a signal handler must never be unmapped: `lua_close` closes its modules, and a signal that
         // comes later would run code that is gone.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
-        own_unwinder();
+        // Both ask about this machine, and hold for it alone.
+        let gnu = env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|value| value == "gnu");
+        if gnu && env::var_os("HOST") == env::var_os("TARGET") {
+            own_unwinder();
+            packed_relocations();
+        }
     }
     if os == "macos" {
         // Lua's own symbols are found in the interpreter when the module is loaded.
@@ -69,25 +74,38 @@ fn list(folder: &Path, inside: &Path, names: &mut Vec<PathBuf>) -> io::Result<()
 /// machine answers slowly. Panics never leave the library, so that it needs no unwinder in common with others.
 ///
 /// LuaJIT raises its errors by that library, has it loaded and takes them through our frames: there it stays shared.
-/// So it does where the static one is not installed, and for another machine than this, whose `cc` cannot be asked.
+/// So it does where the static one is not installed.
 fn own_unwinder() {
     println!("cargo:rerun-if-env-changed=RUSTC_LINKER");
-    let set = |name: &str| env::var_os(name).is_some();
     let with_lua = ["LUA51", "LUA52", "LUA53", "LUA54", "LUA55"]
         .iter()
-        .any(|lua| set(&format!("CARGO_FEATURE_{lua}")));
-    let gnu = env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|value| value == "gnu");
-    if !with_lua || !gnu || env::var_os("HOST") != env::var_os("TARGET") {
+        .any(|lua| env::var_os(format!("CARGO_FEATURE_{lua}")).is_some());
+    if !with_lua {
         return;
     }
     let linker = env::var_os("RUSTC_LINKER").unwrap_or_else(|| "cc".into());
     // GCC and Clang answer with the path of the file, or with the bare name if they have none.
-    let answer = Command::new(linker).arg("-print-file-name=libgcc_eh.a").output();
-    let found = answer.is_ok_and(|answer| {
-        let path = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
-        path.contains('/') && Path::new(&path).is_file()
-    });
-    if found {
+    let path = answer(Command::new(linker).arg("-print-file-name=libgcc_eh.a"));
+    if path.contains('/') && Path::new(&path).is_file() {
         println!("cargo:rustc-link-lib=static:-bundle=gcc_eh");
     }
+}
+
+/// Relocations as a bit map (`DT_RELR`) rather than 24 bytes each, where this machine's glibc knows them: since 2.36.
+/// A linker that does not know the option ignores it.
+fn packed_relocations() {
+    let version = answer(Command::new("getconf").arg("GNU_LIBC_VERSION"));
+    let mut numbers = version
+        .trim_start_matches("glibc ")
+        .split('.')
+        .map(|number| number.parse().unwrap_or(0));
+    if (numbers.next(), numbers.next()) >= (Some(2), Some(36)) {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,pack-relative-relocs");
+    }
+}
+
+/// What a program writes to its stdout, without the line break; empty if it cannot be run.
+fn answer(command: &mut Command) -> String {
+    let stdout = command.output().map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&stdout).trim().to_owned()
 }
