@@ -48,6 +48,14 @@ pub struct Saved {
     part: bool,
 }
 
+/// What is put aside of a slice in time for one with the same limit, see [`Watchdog::suspend`].
+#[derive(Clone, Copy, Debug)]
+pub struct Suspended {
+    running: u64,
+    seen: u64,
+    elapsed: u64,
+}
+
 /// The state of one thread's slices.
 #[derive(Debug, Default)]
 pub struct Watchdog {
@@ -171,6 +179,37 @@ impl Watchdog {
             self.elapsed.store(saved.elapsed, Relaxed);
         }
         self.set_running(saved.running);
+    }
+
+    /// Put the running slice, which is not overdue, aside for one with the same limit and a time of its own: nothing
+    /// runs until [`begin_alike`](Self::begin_alike).
+    #[inline]
+    pub fn suspend(&self) -> Suspended {
+        let running = self.running.load(Relaxed);
+        self.set_running(0);
+        Suspended {
+            running,
+            seen: self.seen.load(Relaxed),
+            elapsed: self.elapsed.load(Relaxed),
+        }
+    }
+
+    /// The slice inside a suspended one begins.
+    #[inline]
+    pub fn begin_alike(&self) {
+        let number = self.issued.load(Relaxed).wrapping_add(1).max(1);
+        self.issued.store(number, Relaxed);
+        self.set_running(number);
+    }
+
+    /// The slice inside is over and [`pause`](Self::pause)d: go on with the suspended one. If the thread has slept
+    /// meanwhile, the next tick would see the sleep here, where it does not belong: only CPU time counts until then.
+    #[inline]
+    pub fn go_on(&self, suspended: Suspended) {
+        self.seen.store(suspended.seen, Relaxed);
+        self.elapsed.store(suspended.elapsed, Relaxed);
+        self.waited();
+        self.set_running(suspended.running);
     }
 
     /// The slice's work is done: nothing runs.

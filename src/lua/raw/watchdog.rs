@@ -263,7 +263,8 @@ pub unsafe fn refused(lua: *mut lua_State, error: &io::Error) -> c_int {
     }
 }
 
-/// `watchdog_limit(seconds | nil, grace) -> true | nil, message, errno`: slices from now on; grace 0 lasts for ever.
+/// `watchdog_limit(seconds | nil, grace, per_resume) -> true | nil, message, errno`: slices from now on; grace 0 lasts
+/// for ever.
 ///
 /// # Safety
 /// Called by the prelude.
@@ -286,6 +287,7 @@ pub unsafe extern "C-unwind" fn limit_function(lua: *mut lua_State) -> c_int {
                 }
                 WATCHDOG.set_grace(grace as u64); // OK because it is at most 1e18
                 CHAIN.limit.store(limit, Relaxed);
+                CHAIN.per_resume.store(ffi::lua_toboolean(lua, 3) != 0, Relaxed);
                 ffi::lua_pushboolean(lua, 1);
                 1
             }
