@@ -1,7 +1,7 @@
 -- fkrpc.watchdog: an error for whatever runs too long, without a hook while nothing does.
 local native = ...
-local type, error, tostring, setmetatable, rawget, rawset, select =
-  type, error, tostring, setmetatable, rawget, rawset, select
+local type, error, tostring, setmetatable, rawget, rawset =
+  type, error, tostring, setmetatable, rawget, rawset
 local coroutines, create = coroutine, coroutine.create
 local options = native.module("options")
 local limit, resume_within = native.watchdog_limit, native.resume_within

@@ -132,7 +132,7 @@ pub fn here() -> bool {
 ///
 /// # Safety
 /// `work` must return: it may not raise. `coroutine` must be alive until it has returned.
-#[inline]
+#[inline(always)]
 pub unsafe fn tracked(
     lua: *mut lua_State,
     coroutine: *mut lua_State,

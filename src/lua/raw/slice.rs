@@ -47,19 +47,36 @@ pub enum Opened {
 }
 
 /// A coroutine is about to be run by `lua`; `depth` is its place on the chain.
-#[inline]
+///
+/// Inlined with [`close`] into every resume, so that a coroutine that hardly does anything costs what it does in Lua.
+#[inline(always)]
 pub fn open(slice: Slice, lua: *mut lua_State, depth: usize) -> Opened {
-    let idle = WATCHDOG.running() == 0;
+    if !matches!(slice, Slice::Running | Slice::Resumed) {
+        return open_other(slice, depth);
+    }
+    if WATCHDOG.running() != 0 {
+        return match slice {
+            Slice::Resumed if CHAIN.divided.load(Relaxed) => open_own(lua, depth),
+            _ => Opened::Nothing,
+        };
+    }
     let limit = CHAIN.limit.load(Relaxed);
+    if limit == 0 {
+        return Opened::Nothing;
+    }
+    begin(depth, limit, false, (null_mut(), 0));
+    WATCHDOG.begin(limit);
+    Opened::First
+}
+
+#[inline(never)]
+fn open_other(slice: Slice, depth: usize) -> Opened {
     let (limit, request) = match slice {
-        Slice::Resumed if !idle && CHAIN.divided.load(Relaxed) => return open_own(lua, depth),
-        Slice::Running | Slice::Resumed if !idle || limit == 0 => return Opened::Nothing,
-        Slice::Running | Slice::Resumed => (limit, (null_mut(), 0)),
-        Slice::Handler => (limit, CHAIN.delivered.get()),
         Slice::Part(limit) => (limit, CHAIN.request.get()),
+        _ => (CHAIN.limit.load(Relaxed), CHAIN.delivered.get()),
     };
     let divided = matches!(slice, Slice::Handler) && CHAIN.per_resume.load(Relaxed);
-    if idle {
+    if WATCHDOG.running() == 0 {
         begin(depth, limit, divided, request);
         WATCHDOG.begin(limit);
         return Opened::First;
@@ -68,7 +85,7 @@ pub fn open(slice: Slice, lua: *mut lua_State, depth: usize) -> Opened {
 }
 
 /// Limit and request stay the handler's.
-#[inline]
+#[inline(always)]
 fn open_own(lua: *mut lua_State, depth: usize) -> Opened {
     let base = depth.wrapping_sub(1);
     let is_handler = CHAIN.base.load(Relaxed) == base
@@ -88,7 +105,6 @@ fn open_own(lua: *mut lua_State, depth: usize) -> Opened {
     Opened::Own(suspended)
 }
 
-#[inline(never)]
 fn open_inner(slice: Slice, depth: usize, limit: u64, divided: bool, request: (*mut Conn, usize)) -> Opened {
     let mut outer = Outer {
         saved: WATCHDOG.put_aside(),
@@ -109,7 +125,7 @@ fn open_inner(slice: Slice, depth: usize, limit: u64, divided: bool, request: (*
     Opened::Inner(outer)
 }
 
-#[inline]
+#[inline(always)]
 fn begin(base: usize, limit: u64, divided: bool, request: (*mut Conn, usize)) {
     CHAIN.base.store(base, Relaxed);
     CHAIN.told_limit.store(limit, Relaxed);
@@ -118,7 +134,7 @@ fn begin(base: usize, limit: u64, divided: bool, request: (*mut Conn, usize)) {
 }
 
 /// The coroutine at `depth` has ended or yielded.
-#[inline]
+#[inline(always)]
 pub fn close(opened: Opened, depth: usize) {
     match opened {
         Opened::Nothing => {}
