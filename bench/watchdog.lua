@@ -2,9 +2,9 @@
 --
 --   lua5.4 bench/watchdog.lua [KIND ...]       (or `make bench-watchdog`, which builds and sets the path)
 --
--- Counted by valgrind's callgrind, so that neither the machine nor its load matters; the smaller of two counts, as where
--- Lua's strings hash to differs from run to run. The status is 1 if a ratio is above LIMIT; without valgrind nothing is
--- measured, and it says so.
+-- Counted by callgrind (valgrind), so that neither the machine nor its load matters; the smaller of two counts, as hash
+-- seeds differ from run to run. The status is 1 if a ratio is above LIMIT; without valgrind nothing is measured, and it
+-- says so.
 
 local LIMIT = 1.01
 
