@@ -46,20 +46,24 @@ local one, other = fkrpc.pair()
 other:on("spin", function(params) cases[params[1]](before()) end)
 other:on("wake", function(params)
   local room = coroutine.create(cases[params[1]])
-  return late(coroutine.resume(room, before())) and debug.gethook(room) == nil
+  local ok, message = coroutine.resume(room, before())
+  if not late(ok, message) then return "the room: " .. tostring(message) end
+  return debug.gethook(room) == nil or "a hook stays on the room"
 end)
 
 local ways = {
   function(name)
     local co = coroutine.create(cases[name])
-    return late(coroutine.resume(co, before())) and debug.gethook(co) == nil
+    local ok, message = coroutine.resume(co, before())
+    return late(ok, message) and debug.gethook(co) == nil, message
   end,
   function(name)
     local result, e = one:call("spin", { name })
-    return result == nil and e.code == -32603 and late(false, e.data)
+    return result == nil and e.code == -32603 and late(false, e.data), e and e.data
   end,
   function(name)
-    return (one:call("wake", { name })) == true
+    local result, e = one:call("wake", { name })
+    return result == true, e and e.data or result
   end,
 }
 
@@ -67,11 +71,12 @@ local clock = fkrpc.clock.monotonic_us
 local started, stopped, failures = clock(), 0, {}
 for i = 1, count do
   local name = i % RARELY == 0 and SLOW or names[i % #names + 1]
-  local way = i % #ways + 1
-  if ways[way](name) and debug.gethook() == nil then
+  local way = math.floor(i / #names) % #ways + 1
+  local fine, why = ways[way](name)
+  if fine and debug.gethook() == nil then
     stopped = stopped + 1
   else
-    failures[#failures + 1] = ("%s (way %d)"):format(name, way)
+    failures[#failures + 1] = ("%s (way %d): %s"):format(name, way, tostring(why))
   end
   if i % 100 == 0 then
     for at, co in pairs(kept) do
@@ -84,5 +89,5 @@ end
 local took = (clock() - started) / 1e6
 print(("%s: %d of %d stopped, %d kinds of code, limit %g s, %.1f ms each%s"):format(
   jit and jit.version or _VERSION, stopped, count, #names + 1, seconds, took * 1000 / count,
-  #failures > 0 and ("; failed: " .. table.concat(failures, ", ", 1, math.min(#failures, 20))) or ""))
+  #failures > 0 and ("; failed:\n" .. table.concat(failures, "\n", 1, math.min(#failures, 20))) or ""))
 os.exit(#failures == 0 and stopped == count and 0 or 1)

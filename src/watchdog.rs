@@ -52,7 +52,6 @@ pub struct Saved {
 #[derive(Clone, Copy, Debug)]
 pub struct Suspended {
     running: u64,
-    seen: u64,
     elapsed: u64,
 }
 
@@ -145,6 +144,7 @@ impl Watchdog {
         self.set_running(0);
         self.limit.store(limit, Relaxed);
         self.overdue.store(false, Relaxed);
+        self.elapsed.store(0, Relaxed);
         let number = self.issued.load(Relaxed).wrapping_add(1).max(1);
         self.issued.store(number, Relaxed);
         self.set_running(number);
@@ -189,7 +189,6 @@ impl Watchdog {
         self.set_running(0);
         Suspended {
             running,
-            seen: self.seen.load(Relaxed),
             elapsed: self.elapsed.load(Relaxed),
         }
     }
@@ -197,16 +196,18 @@ impl Watchdog {
     /// The slice inside a suspended one begins.
     #[inline]
     pub fn begin_alike(&self) {
+        self.elapsed.store(0, Relaxed);
         let number = self.issued.load(Relaxed).wrapping_add(1).max(1);
         self.issued.store(number, Relaxed);
         self.set_running(number);
     }
 
-    /// The slice inside is over and [`pause`](Self::pause)d: go on with the suspended one. If the thread has slept
-    /// meanwhile, the next tick would see the sleep here, where it does not belong: only CPU time counts until then.
+    /// The slice inside is over and [`pause`](Self::pause)d: go on with the suspended one.
+    ///
+    /// What passed since the last tick is the suspended slice's if that tick saw it, too; else nobody's. If the thread
+    /// has slept, the sleep does not belong there either, so CPU time alone counts up to the next tick.
     #[inline]
     pub fn go_on(&self, suspended: Suspended) {
-        self.seen.store(suspended.seen, Relaxed);
         self.elapsed.store(suspended.elapsed, Relaxed);
         self.waited();
         self.set_running(suspended.running);
@@ -250,7 +251,6 @@ impl Watchdog {
             return (Verdict::Fine, cpu);
         }
         if self.seen.swap(running, Relaxed) != running {
-            self.elapsed.store(0, Relaxed);
             return (Verdict::Fine, cpu);
         }
         let elapsed = self.elapsed.load(Relaxed).saturating_add(passed);

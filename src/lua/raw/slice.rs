@@ -89,7 +89,10 @@ fn open_other(slice: Slice, depth: usize) -> Opened {
 fn open_own(lua: *mut lua_State, depth: usize) -> Opened {
     let base = depth.wrapping_sub(1);
     let is_handler = CHAIN.base.load(Relaxed) == base
-        && CHAIN.entries.get(base).is_some_and(|entry| entry.coroutine.load(Relaxed) == lua);
+        && CHAIN
+            .entries
+            .get(base)
+            .is_some_and(|entry| entry.coroutine.load(Relaxed) == lua);
     if !is_handler {
         return Opened::Nothing;
     }
