@@ -101,7 +101,7 @@ describe("lockdown", function()
   end)
 
   it("leaves out what the game has taken away already", function()
-    assert.equal("dbg debug.debug require\n", run([[io, os, loadfile, dofile, package.loadlib = nil, nil, nil, nil, nil
+    assert.equal("dbg debug.debug require\n", run([[io, os, loadfile, dofile, package = nil, nil, nil, nil, nil
       print(table.concat(require('fkrpc.freekill').lockdown(), " "))]]))
   end)
 end)

@@ -50,11 +50,11 @@ print("passed")
 
   it("has the whole time, whatever the ones before took", function()
     passes([[
-assert(fkrpc.watchdog(1, { per = "resume" }))
+assert(fkrpc.watchdog(0.9, { per = "resume" }))
 on("wake", function()
-  local room = coroutine.create(function() while true do burn(0.12) coroutine.yield() end end)
-  for _ = 1, 10 do assert(coroutine.resume(room)) end
-  for _ = 1, 2 do late("1", coroutine.resume(coroutine.create(spin))) end
+  local room = coroutine.create(function() while true do burn(0.03) coroutine.yield() end end)
+  for _ = 1, 40 do assert(coroutine.resume(room)) end
+  for _ = 1, 2 do late("0.9", coroutine.resume(coroutine.create(spin))) end
   return "done"
 end)
 local result, e = one:call("wake")

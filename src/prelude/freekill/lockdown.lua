@@ -6,7 +6,7 @@
 local native = ...
 local type, error, rawget, rawset, tostring, setmetatable, ipairs =
   type, error, rawget, rawset, tostring, setmetatable, ipairs
-local globals, packages = _G, package
+local globals = _G
 local fs = native.module("fs")
 
 local CLOSED = " is closed: standard input belongs to the server"
@@ -55,7 +55,7 @@ local function library_by_name(name, original)
 end
 
 -- What `require` may open for a module of this name: the first that is a stream.
-local function stream_of(module)
+local function stream_of(packages, module)
   for _, templates in ipairs({ rawget(packages, "path") or "", rawget(packages, "cpath") or "" }) do
     for template in tostring(templates):gmatch("[^;]+") do
       for _, file in ipairs({ (module:gsub("%.", "/")), module:match("^[^.]*") }) do
@@ -67,9 +67,9 @@ local function stream_of(module)
 end
 
 -- One of the functions by which `require` looks for modules.
-local function searcher(original)
+local function searcher(packages, original)
   return function(module, ...)
-    local path = type(module) == "string" and stream_of(module)
+    local path = type(module) == "string" and stream_of(packages, module)
     if path then error("require of " .. path .. CLOSED, 0) end
     return original(module, ...)
   end
@@ -101,12 +101,12 @@ local HOLES = {
 -- What has been put in place, so that closing twice wraps nothing twice.
 local ours = setmetatable({}, { __mode = "k" })
 
-local function close_searchers(list)
+local function close_searchers(packages, list)
   local searchers = rawget(packages, "searchers") or rawget(packages, "loaders")
   if type(searchers) ~= "table" then return end
   for i, original in ipairs(searchers) do
     if not ours[original] then
-      local replacement = searcher(original)
+      local replacement = searcher(packages, original)
       ours[replacement] = true
       searchers[i] = replacement
     end
@@ -114,8 +114,9 @@ local function close_searchers(list)
   list[#list + 1] = "require"
 end
 
---- Close what is open: the names of what was closed, now or before.
-return function()
+--- Close what is open: the names of what was closed, now or before. `packages` is Lua's `package`, which the
+--- game takes away while it loads.
+return function(packages)
   local list = {}
   for i = 1, #HOLES do
     local library, name, make, always = HOLES[i][1], HOLES[i][2], HOLES[i][3], HOLES[i].always
@@ -132,6 +133,6 @@ return function()
       list[#list + 1] = full
     end
   end
-  close_searchers(list)
+  if packages then close_searchers(packages, list) end
   return list
 end
