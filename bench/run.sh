@@ -2,8 +2,8 @@
 # The benchmarks: bench/run.sh [codec] [channel] [clock] [load] [random] [replay] [game] [watchdog]; without a word all.
 #
 # LUA=lua5.3 chooses the interpreter (default lua5.4), CPU=0 the processor that round trips are pinned to, ROUNDS and
-# TRIPS how long they take. Nothing here passes or fails by a time: machines differ, ratios within a run do not. The
-# watchdog's instruction counts do: its status is 1 where it costs more than a hundredth.
+# TRIPS how long they take. Nothing here but "load" and "watchdog" passes or fails by a figure: machines differ, ratios
+# within a run do not, and neither do instruction counts.
 set -eu
 
 cd "$(dirname "$0")/.."

@@ -5,7 +5,7 @@
 
 use super::builder::Builder;
 use super::encode;
-use super::state::{enter, guarded, leave, raise, string, Panic, OPTIONS};
+use super::state::{enter_of, guarded, leave, raise, state, string, Panic, State, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::cbor::{self, ScanOptions};
 use crate::codec::{CodecError, ErrorKind};
@@ -21,6 +21,8 @@ const SIMPLES: c_int = ffi::lua_upvalueindex(5);
 /// What a CBOR codec was made with; the contents of a userdata, upvalue 3 of its functions.
 #[derive(Clone, Copy)]
 pub struct Options {
+    /// The state of the functions.
+    pub owner: *mut State,
     /// For decoding.
     pub scan: ScanOptions,
     /// For encoding.
@@ -51,7 +53,7 @@ impl Format for Cbor {
     fn boolean(self, out: &mut Vec<u8>, value: bool) -> Result<(), ErrorKind> {
         cbor::writer::write_bool(out, value)
     }
-    #[inline]
+    #[inline(always)]
     fn int(self, out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
         cbor::writer::write_int(out, value)
     }
@@ -62,7 +64,7 @@ impl Format for Cbor {
     fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
         cbor::writer::write_float(out, value, self.shortest)
     }
-    #[inline]
+    #[inline(always)]
     fn string(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
         if self.text && simdutf8::basic::from_utf8(bytes).is_ok() {
             cbor::writer::write_text(out, bytes)
@@ -70,27 +72,27 @@ impl Format for Cbor {
             cbor::writer::write_bytes(out, bytes)
         }
     }
-    #[inline]
+    #[inline(always)]
     fn open_array(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
         cbor::writer::open_array(out)
     }
-    #[inline]
+    #[inline(always)]
     fn separate(self, _out: &mut Vec<u8>, _index: usize) -> Result<(), ErrorKind> {
         Ok(())
     }
-    #[inline]
+    #[inline(always)]
     fn close_array(self, out: &mut Vec<u8>, open: usize, count: usize) -> Result<(), ErrorKind> {
         cbor::writer::close_array(out, open, count)
     }
-    #[inline]
+    #[inline(always)]
     fn open_map(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
         cbor::writer::open_map(out)
     }
-    #[inline]
+    #[inline(always)]
     fn key(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
         self.string(out, bytes)
     }
-    #[inline]
+    #[inline(always)]
     fn close_map(self, out: &mut Vec<u8>, open: usize, count: usize) -> Result<(), ErrorKind> {
         cbor::writer::close_map(out, open, count)
     }
@@ -111,7 +113,7 @@ pub unsafe extern "C-unwind" fn encode(lua: *mut lua_State) -> c_int {
     unsafe {
         ffi::luaL_checkany(lua, 1);
         let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
-        encode::value(lua, options.format, options.policy)
+        encode::value(lua, options.owner, options.format, options.policy)
     }
 }
 
@@ -126,7 +128,7 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
         let start = encode::text_and_start(lua);
         let bytes = string(lua, 1);
         let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
-        let job = enter(lua, &marker);
+        let job = enter_of(lua, options.owner, &marker);
         let scanned = guarded(|| {
             if bytes.len() > options.max_size {
                 return Err(CodecError::new(ErrorKind::TooLarge, options.max_size));
@@ -194,6 +196,7 @@ pub unsafe fn options(lua: *mut lua_State, first: c_int) -> Options {
         let flag = |index: c_int| ffi::lua_toboolean(lua, first + index) != 0;
         let max_depth = encode::size(lua, first + 2);
         Options {
+            owner: state(lua),
             scan: ScanOptions {
                 max_depth,
                 big: encode::big(lua, first + 1),
