@@ -11,7 +11,7 @@ local LIMIT = 1.01
 -- Kind, how often, what it is. Long enough that turning the watchdog on (its source is compiled then) hardly counts.
 local LOADS = {
   { "plain", 400000, "a loop of calls, tables and strings" },
-  { "requests", 50000, "serving requests on stdin" },
+  { "requests", 100000, "serving requests on stdin" },
   { "resume", 300000, "resume and yield, nothing between" },
   { "wrap", 300000, "the same by coroutine.wrap" },
   { "create", 100000, "a new coroutine that is resumed once" },
