@@ -38,7 +38,7 @@ demo: ## set up what is missing, build, and run demo/demo.lua
 	@sh scripts/setup.sh demo
 	@sh scripts/demo.sh $(LUA)
 
-bench: ## every benchmark in bench/ with LUA; bench-codec, -channel, -load, -replay, -game, -watchdog, -watchdog: one of them
+bench: ## every benchmark in bench/ with LUA; bench-codec, -channel, -load, -replay, -game, -watchdog: one of them
 	@LUA=$(LUA) bench/run.sh
 
 bench-codec bench-channel bench-load bench-replay bench-game bench-watchdog:

@@ -80,8 +80,8 @@ for i = 1, count do
   end
   if i % 100 == 0 then
     for at, co in pairs(kept) do
-      local fine, word = coroutine.resume(co)
-      if not (fine and word == "fine") then failures[#failures + 1] = "one that was kept: " .. tostring(word) end
+      local ran, word = coroutine.resume(co)
+      if not (ran and word == "fine") then failures[#failures + 1] = "one that was kept: " .. tostring(word) end
       kept[at] = nil
     end
   end
