@@ -14,6 +14,7 @@
 
 mod accept;
 mod batch;
+mod last;
 pub mod quick;
 mod recover;
 
@@ -287,12 +288,6 @@ impl Peer {
     #[must_use]
     pub fn id(&self, slot: usize) -> Option<&Id> {
         self.slots.get(slot).map(|slot| &slot.id)
-    }
-
-    /// Whether the request behind a slot came in a batch, so that its reply has to wait for others.
-    #[must_use]
-    pub fn in_batch(&self, slot: usize) -> bool {
-        self.slots.get(slot).is_some_and(|slot| slot.batch.is_some())
     }
 
     /// The request behind `slot` is answered: forget it.
