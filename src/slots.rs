@@ -14,6 +14,8 @@ pub struct Slot {
     pub id: Id,
     /// The batch it came in.
     pub batch: Option<usize>,
+    /// Its caller does not want the result any more.
+    pub cancelled: bool,
 }
 
 /// The requests being served, by number from 1.
@@ -44,6 +46,11 @@ impl Slots {
     #[must_use]
     pub fn get(&self, number: usize) -> Option<&Slot> {
         self.slots.get(number.checked_sub(1)?)?.as_ref()
+    }
+
+    /// The request with this id; where the other end has used one twice, the first of them.
+    pub fn find(&mut self, matches: impl Fn(&Id) -> bool) -> Option<&mut Slot> {
+        self.slots.iter_mut().flatten().find(|slot| matches(&slot.id))
     }
 
     /// Give the number back; `None` if it is not in use (a second reply).

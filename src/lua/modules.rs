@@ -39,6 +39,8 @@ const MODULES: &[Module] = modules![
     "options",
     "wire",
     "peer",
+    "cancel",
+    "concurrent",
     "stdio",
     "pair",
     "process",

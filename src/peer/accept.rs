@@ -132,12 +132,16 @@ impl Peer {
         self.stats.requests += 1;
         match id {
             Some(id) => {
-                let slot = self.slots.put(Slot { id, batch })?;
+                let cancelled = self.manner.is_some() && self.was_cancelled_ahead(&id);
+                let slot = self.slots.put(Slot { id, batch, cancelled })?;
                 Ok(Incoming::Request { slot, method, params })
             }
             None => {
                 if batch.is_some() {
                     self.deliver(batch, out.len(), out)?; // its place in the batch stays empty
+                }
+                if self.manner.is_some() && self.take_cancel(tape, message, envelope)? {
+                    return Ok(Incoming::Handled);
                 }
                 Ok(Incoming::Notification { method, params })
             }
@@ -165,12 +169,18 @@ impl Peer {
             Some(Node::Int(id)) => id,
             _ => return Ok(self.stray()),
         };
-        if Some(id) == awaited {
+        if Some(id) == awaited || self.hands_out(id) {
             self.forget(id);
+            self.replied = id;
             self.stats.replies += 1;
             return Ok(Incoming::Reply(self.read_reply(message, tape, envelope)));
         }
         self.keep(id, message)
+    }
+
+    /// Whether the reply to this call is handed out though another is awaited, or none.
+    pub(super) fn hands_out(&self, id: i64) -> bool {
+        self.concurrent && self.pending.iter().any(|call| call.id == id)
     }
 
     /// Nobody waits for this reply.

@@ -81,8 +81,9 @@ impl Peer {
         let Some(Node::Int(id)) = envelope.id.map(|at| tape.node(at).0) else {
             return Ok(self.stray());
         };
-        if Some(id) == awaited {
+        if Some(id) == awaited || self.hands_out(id) {
             self.forget(id);
+            self.replied = id;
             self.stats.replies += 1;
             return Ok(Incoming::Reply(Reply::Undecodable(error.kind)));
         }

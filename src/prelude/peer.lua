@@ -4,8 +4,7 @@
 -- still there), and a new loop goes on. A request that arrives while a call waits is served the same way, in one
 -- coroutine for each level of nesting.
 local native = ...
-local type, error, tostring, pairs, setmetatable, getmetatable =
-  type, error, tostring, pairs, setmetatable, getmetatable
+local type, error, tostring, setmetatable, getmetatable = type, error, tostring, setmetatable, getmetatable
 local rawget, pcall = rawget, pcall
 local create, resume, yield = coroutine.create, native.resume, coroutine.yield
 local traceback, getinfo = debug.traceback, debug.getinfo
@@ -62,6 +61,11 @@ end
 
 local function too_deep()
   return local_error("depth", "more than " .. MAX_DEPTH .. " calls inside each other")
+end
+
+-- The answer to a request that would be served too deep.
+local function refusal()
+  return { code = INTERNAL_ERROR, message = native.standard_message(INTERNAL_ERROR), data = too_deep().message }
 end
 
 local function yielded(self)
@@ -199,28 +203,14 @@ end
 
 -- ---- calling --------------------------------------------------------------------------------------------------------
 
-local function timeout_of(options)
-  if type(options) ~= "table" then
-    error("bad argument #3 to 'call' (table of options or nil expected, got " .. type(options) .. ")", 3)
-  end
-  for name in pairs(options) do
-    if name ~= "timeout" then error("fkrpc: unknown option '" .. tostring(name) .. "' for a call", 3) end
-  end
-  local timeout = options.timeout
-  if timeout ~= nil and type(timeout) ~= "number" then
-    error("bad argument #3 to 'call' (option 'timeout' must be seconds, got " .. type(timeout) .. ")", 3)
-  end
-  return timeout
-end
-
 -- Serve what arrives while a call waits, until its reply is there: `result, err`. The arguments after `self` are what
--- `request` returned; `prepare` has been called. A `finished` peer waits no longer.
-local function settle(self, slot, a, b, c, id, deadline)
+-- `request` returned; `prepare` has been called. A `finished` peer waits no longer, and neither does a call whose token
+-- was cancelled.
+local function settle(self, slot, a, b, c, id, deadline, token)
   local conn, handlers = self.conn, self.handlers
   while slot ~= nil do
     if slot and self.depth >= MAX_DEPTH then
-      reply(conn, handlers, slot, nil, { code = INTERNAL_ERROR, message = native.standard_message(INTERNAL_ERROR),
-        data = too_deep().message })
+      reply(conn, handlers, slot, nil, refusal())
     elseif slot then
       serve_nested(self, slot, a, b, c)
     elseif not run_other(self) then
@@ -231,21 +221,42 @@ local function settle(self, slot, a, b, c, id, deadline)
       native.forget(conn, id)
       return nil, local_error("closed", "the conversation was ended before the reply came")
     end
+    if token and token.done then
+      native.forget(conn, id)
+      return nil, native.module("cancel").error(token)
+    end
     slot, a, b, c = wait(conn, handlers, id, deadline)
   end
   return a, b
 end
 
+-- A call with options, which was sent: wait for its end.
+local function await(self, id, deadline, token)
+  local slot, a, b, c = wait(self.conn, self.handlers, id, deadline)
+  if slot ~= nil then a, b = settle(self, slot, a, b, c, id, deadline, token) end
+  return a, b
+end
+
 --- Call a method of the other end. `result, err`: it failed if and only if `err ~= nil`.
 function Peer:call(method, params, options)
-  local timeout
-  if options ~= nil then timeout = timeout_of(options) end
   local depth = self.depth or no_peer("call")
   if depth >= MAX_DEPTH then return nil, too_deep() end
   if not self.answering[depth] then prepare(self) end
-  local slot, a, b, c, id, deadline = request(self.conn, self.handlers, method, params, timeout)
-  if slot == nil then return a, b end
-  return settle(self, slot, a, b, c, id, deadline)
+  if options == nil then
+    local slot, a, b, c, id, deadline = request(self.conn, self.handlers, method, params)
+    if slot == nil then return a, b end
+    return settle(self, slot, a, b, c, id, deadline)
+  end
+  local cancel = native.module("cancel")
+  local timeout, token, listener
+  timeout, token, listener, params = cancel.options(self, params, options)
+  if token and token.done then return nil, cancel.error(token) end
+  local id, deadline = native.begin(self.conn, self.handlers, method, params, timeout)
+  if id == nil then return nil, deadline end
+  if listener then cancel.listen(self, params, listener) end
+  local result, err = await(self, id, deadline, token)
+  cancel.finish(self, id, params, listener, token, err)
+  return result, err
 end
 
 --- Call a method and return its result; raise the error object if it failed.
@@ -313,15 +324,28 @@ end
 
 Peer.__close = Peer.close
 
---- A peer over a native connection.
-local function new(conn, name)
+-- What handlers' contexts offer is loaded when one is asked for it.
+local context = native.context_metatable
+function context.__index(ctx, name)
+  context.__index = native.module("cancel").context
+  return ctx[name]
+end
+
+--- A peer over a native connection; `conduct` is what `wire.conduct` made of its options.
+local function new(conn, name, conduct)
   local handlers = {}
   local self = setmetatable({
     conn = conn, handlers = handlers, name = name, depth = 0, slot = 0, answering = {},
   }, Peer)
   handlers[0] = self
   native.name(conn, name)
+  if conduct then conduct(self) end
   return self
 end
 
-return { new = new, methods = Peer, settle = settle, prepare = prepare, local_error = local_error }
+return {
+  new = new, methods = Peer, settle = settle, prepare = prepare, local_error = local_error,
+  -- For handlers that run interleaved.
+  MAX_DEPTH = MAX_DEPTH, too_deep = too_deep, refusal = refusal, waiting = waiting, answering = answering,
+  finish = finish,
+}

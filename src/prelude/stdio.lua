@@ -45,10 +45,11 @@ local senders = {
 local function stdio(given)
   given = options.check("stdio", given, KNOWN)
   local arguments, name = wire.arguments("stdio", given)
+  local conduct = wire.conduct("stdio", given)
   local send = options.choice("stdio", given, "print", senders, "stderr")
   local conn, message, errno = native.stdio(unpack(arguments, 1, 10))
   if not conn then return nil, message, errno end
-  local self = peer.new(conn, "stdio " .. name)
+  local self = peer.new(conn, "stdio " .. name, conduct)
 
   local undo = {}
   -- A debugger's prompt would wait on a stdin that is no terminal, for ever.

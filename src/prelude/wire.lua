@@ -33,9 +33,21 @@ function wire.arguments(where, given)
   return { kind, false, big, depth, false, UNLIMITED, text, true, freekill, true }, freekill and "freekill" or "cbor"
 end
 
+--- What else the options ask of a new peer: a function that is given it; nil if they ask for nothing.
+function wire.conduct(where, given)
+  local most = options.integer(where, given, "concurrency", 1, 1, 1000, 4)
+  local manner = given.cancel
+  if manner ~= nil then options.choice(where, given, "cancel", { lsp = true, mcp = true }, nil, 4) end
+  if most == 1 and not manner then return nil end
+  return function(peer)
+    if most > 1 then native.module("concurrent").install(peer, most) end
+    if manner then native.module("cancel").install(peer, manner) end
+  end
+end
+
 --- The names of these options, and of more.
 function wire.known(...)
-  return options.set("codec", "keys", "strings", "big", "depth", ...)
+  return options.set("concurrency", "cancel", "codec", "keys", "strings", "big", "depth", ...)
 end
 
 return wire

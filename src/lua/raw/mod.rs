@@ -10,6 +10,7 @@ pub mod chain;
 pub mod channel;
 pub mod clock;
 pub mod compat;
+pub mod concurrent;
 pub mod connection;
 pub mod control;
 pub mod encode;

@@ -9,7 +9,7 @@
 
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
-    cbor, channel, clock, compat, connection, control, file, fs, hook, json, load, process, random_class, receive,
+    cbor, channel, clock, compat, concurrent, connection, control, file, fs, hook, json, load, process, random_class, receive,
     reply, resume, scalars, send, services, soft_hook, watchdog,
 };
 use crate::lua::modules;
@@ -50,6 +50,13 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"step", reply::step),
     (c"receive", receive::receive_function),
     (c"wait", receive::wait_function),
+    (c"begin", concurrent::begin),
+    (c"next", concurrent::next),
+    (c"concurrent", concurrent::concurrent),
+    (c"delivering", concurrent::delivering),
+    (c"after", concurrent::after),
+    (c"manner", concurrent::manner),
+    (c"is_cancelled", concurrent::is_cancelled),
     (c"take", services::take),
     (c"forget", services::forget),
     (c"log", services::log),

@@ -50,7 +50,7 @@ impl Encoder {
 }
 
 /// Why a call or notification did not go out.
-enum Unsent {
+pub(super) enum Unsent {
     Method(ErrorKind),
     Value(Fail),
     Connection,
@@ -69,7 +69,7 @@ impl From<Fail> for Unsent {
 }
 
 /// Send a call (`id`) or notification: method at index 3, params (a table or nil) at index 4.
-unsafe fn send_call(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, with_id: bool) -> Result<i64, Unsent> {
+pub(super) unsafe fn send_call(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, with_id: bool) -> Result<i64, Unsent> {
     // SAFETY: see the module's proof; the method stays on the stack.
     unsafe {
         let method = string(lua, 3);
@@ -108,7 +108,7 @@ unsafe fn send_call(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, with_id
 }
 
 /// Check `connection, handlers, method, params` and return the connection.
-unsafe fn check_call(lua: *mut lua_State, name: &std::ffi::CStr) -> *mut Conn {
+pub(super) unsafe fn check_call(lua: *mut lua_State, name: &std::ffi::CStr) -> *mut Conn {
     // SAFETY: nothing is owned; raises on wrong arguments. The prelude counts `self` as argument 0, hence the texts.
     unsafe {
         let conn = check(lua, 1);
@@ -150,7 +150,7 @@ unsafe fn bad_argument(lua: *mut lua_State, text: &std::ffi::CStr, name: &std::f
 
 /// A method or params that cannot be encoded are the caller's mistake: raise with the path to the value.
 #[cold]
-unsafe fn bad_call(lua: *mut lua_State, job: *mut Job, fail: Fail, number: &str, root: &str, name: &str) -> ! {
+pub(super) unsafe fn bad_call(lua: *mut lua_State, job: *mut Job, fail: Fail, number: &str, root: &str, name: &str) -> ! {
     // SAFETY: nothing is owned; the text is the job's.
     unsafe {
         if fail == Fail::Hook {
@@ -179,7 +179,7 @@ unsafe fn bad_call(lua: *mut lua_State, job: *mut Job, fail: Fail, number: &str,
 }
 
 /// Push nil, nil and a "closed" error with the reason the connection broke for.
-unsafe fn push_closed(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
+pub(super) unsafe fn push_closed(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
     // SAFETY: the text is copied to the job before it is pushed.
     unsafe {
         let copied = guarded(|| {
