@@ -132,8 +132,11 @@ impl Peer {
         self.stats.requests += 1;
         match id {
             Some(id) => {
-                let cancelled = self.manner.is_some() && self.was_cancelled_ahead(&id);
-                let slot = self.slots.put(Slot { id, batch, cancelled })?;
+                let cancelled = !self.cancelled_ahead.is_empty() && self.was_cancelled_ahead(&id);
+                let slot = self.slots.put(Slot { id, batch })?;
+                if cancelled {
+                    self.slots.cancel(slot)?;
+                }
                 Ok(Incoming::Request { slot, method, params })
             }
             None => {

@@ -46,18 +46,20 @@ impl Peer {
     /// Whether the request behind a slot was cancelled.
     #[must_use]
     pub fn is_cancelled(&self, slot: usize) -> bool {
-        self.slots.get(slot).is_some_and(|slot| slot.cancelled)
+        self.slots.is_cancelled(slot)
     }
 
     /// Whether a request that is being served was cancelled; `matches` knows its id. `None` if there is none.
-    pub fn cancelled(&mut self, matches: impl Fn(&Id) -> bool) -> Option<bool> {
-        self.slots.find(matches).map(|slot| slot.cancelled)
+    #[must_use]
+    pub fn cancelled(&self, matches: impl Fn(&Id) -> bool) -> Option<bool> {
+        self.slots.find(matches).map(|slot| self.slots.is_cancelled(slot))
     }
 
     /// The answer to a request that was cancelled and has no result: an error in LSP's manner, none in MCP's.
     ///
     /// # Errors
     /// `OutOfMemory`.
+    #[cold]
     pub fn write_cancelled(&self, slot: usize, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
         match self.slots.get(slot) {
             Some(slot) if self.manner == Some(Manner::Lsp) => {
@@ -69,11 +71,13 @@ impl Peer {
     }
 
     /// A cancellation for a request that now begins has been seen already.
+    #[cold]
     pub(super) fn was_cancelled_ahead(&self, id: &Id) -> bool {
         self.cancelled_ahead.contains(id)
     }
 
     /// It is a cancellation's turn: mark its request. `false`: it is another notification.
+    #[cold]
     pub(super) fn take_cancel(&mut self, tape: &Tape, message: &[u8], envelope: &Envelope) -> Result<bool, ErrorKind> {
         let Some(id) = self.cancellation(tape, message, envelope)? else {
             return Ok(false);
@@ -83,7 +87,7 @@ impl Peer {
             self.cancelled_ahead.swap_remove(at);
         }
         if let Some(slot) = self.slots.find(|known| *known == id) {
-            slot.cancelled = true;
+            self.slots.cancel(slot)?;
         }
         Ok(true)
     }
@@ -131,7 +135,7 @@ impl Peer {
             self.queue.push_back(Queued { message, batch: None });
             for id in ids? {
                 if let Some(slot) = self.slots.find(|known| *known == id) {
-                    slot.cancelled = true;
+                    self.slots.cancel(slot)?;
                 } else {
                     self.cancelled_ahead
                         .try_reserve(1)

@@ -185,6 +185,23 @@ function cancel.finish(self, id, params, listener, token, err)
   end
 end
 
+--- Peer:call with options; interleaved peers have their own.
+function cancel.call(self, method, params, options)
+  local peers = native.module("peer")
+  local timeout, token, listener
+  timeout, token, listener, params = cancel.options(self, params, options)
+  if self.depth >= peers.MAX_DEPTH then return nil, peers.too_deep() end
+  if token and token.done then return nil, cancel.error(token) end
+  peers.prepare(self)
+  local id, deadline = native.begin(self.conn, self.handlers, method, params, timeout)
+  if id == nil then return nil, deadline end
+  if listener then cancel.listen(self, params, listener) end
+  local slot, a, b, c = native.wait(self.conn, self.handlers, id, deadline)
+  if slot ~= nil then a, b = peers.settle(self, slot, a, b, c, id, deadline, token) end
+  cancel.finish(self, id, params, listener, token, b)
+  return a, b
+end
+
 -- ---- contexts -------------------------------------------------------------------------------------------------------
 
 local Context = {}

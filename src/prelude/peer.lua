@@ -230,33 +230,15 @@ local function settle(self, slot, a, b, c, id, deadline, token)
   return a, b
 end
 
--- A call with options, which was sent: wait for its end.
-local function await(self, id, deadline, token)
-  local slot, a, b, c = wait(self.conn, self.handlers, id, deadline)
-  if slot ~= nil then a, b = settle(self, slot, a, b, c, id, deadline, token) end
-  return a, b
-end
-
 --- Call a method of the other end. `result, err`: it failed if and only if `err ~= nil`.
 function Peer:call(method, params, options)
+  if options ~= nil then return native.module("cancel").call(self, method, params, options) end
   local depth = self.depth or no_peer("call")
   if depth >= MAX_DEPTH then return nil, too_deep() end
   if not self.answering[depth] then prepare(self) end
-  if options == nil then
-    local slot, a, b, c, id, deadline = request(self.conn, self.handlers, method, params)
-    if slot == nil then return a, b end
-    return settle(self, slot, a, b, c, id, deadline)
-  end
-  local cancel = native.module("cancel")
-  local timeout, token, listener
-  timeout, token, listener, params = cancel.options(self, params, options)
-  if token and token.done then return nil, cancel.error(token) end
-  local id, deadline = native.begin(self.conn, self.handlers, method, params, timeout)
-  if id == nil then return nil, deadline end
-  if listener then cancel.listen(self, params, listener) end
-  local result, err = await(self, id, deadline, token)
-  cancel.finish(self, id, params, listener, token, err)
-  return result, err
+  local slot, a, b, c, id, deadline = request(self.conn, self.handlers, method, params)
+  if slot == nil then return a, b end
+  return settle(self, slot, a, b, c, id, deadline)
 end
 
 --- Call a method and return its result; raise the error object if it failed.

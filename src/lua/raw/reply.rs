@@ -27,9 +27,9 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
     unsafe {
         let slot = usize::try_from(ffi::lua_tointeger(lua, 3)).unwrap_or(0);
         // A handler that ends with `return text:gsub(...)` has a second value and has not failed.
-        let failed = ffi::lua_type(lua, 4) <= ffi::LUA_TNIL && ffi::lua_type(lua, 5) > ffi::LUA_TNIL;
-        // No result of a request that nobody wants any more.
-        let cancelled = !failed && ffi::lua_type(lua, 4) <= ffi::LUA_TNIL && (*conn).core.peer.is_cancelled(slot);
+        let nothing = ffi::lua_type(lua, 4) <= ffi::LUA_TNIL;
+        let failed = nothing && ffi::lua_type(lua, 5) > ffi::LUA_TNIL;
+        let cancelled = nothing && !failed && (*conn).core.peer.is_cancelled(slot);
         let mut encoder = Encoder::prepare(lua, conn, job, (*conn).policy);
         let base = ffi::lua_gettop(lua);
         let done = guarded(|| -> Result<(), ErrorKind> {
@@ -55,7 +55,7 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
                 unanswerable(lua, conn, job, &slot, fail)?;
             }
             let out = &mut (*job).out;
-            if out.is_empty() && slot.batch.is_none() {
+            if cancelled && out.is_empty() && slot.batch.is_none() {
                 return Ok(()); // it is not answered
             }
             (*core).peer.deliver(slot.batch, 0, out)?;
