@@ -126,7 +126,8 @@ describe("in LSP's manner", function()
       local e = answer.error
       found[#found + 1] = e and { e.code, e.message, e.data } or answer.result
     end
-    assert.same({ { -32800, "Request cancelled" }, true, { -32000, "Server error", "is cancelled" }, fkrpc.null }, found)
+    local error_of = { -32000, "Server error", "is cancelled" }
+    assert.same({ { -32800, "Request cancelled" }, true, error_of, fkrpc.null }, found)
   end)
 
   it("what is asked for ahead keeps its order, and nothing of it is lost", function()
