@@ -62,12 +62,19 @@ impl Slots {
     /// # Errors
     /// `OutOfMemory`.
     #[cold]
+    #[inline(never)]
     pub fn cancel(&mut self, number: usize) -> Result<(), ErrorKind> {
         if self.get(number).is_some() && !self.is_cancelled(number) {
             self.cancelled.try_reserve(1).map_err(|_| ErrorKind::OutOfMemory)?;
             self.cancelled.push(number);
         }
         Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn forget_cancelled(&mut self, number: usize) {
+        self.cancelled.retain(|cancelled| *cancelled != number);
     }
 
     /// Whether the request of this number was cancelled.
@@ -77,12 +84,13 @@ impl Slots {
     }
 
     /// Give the number back; `None` if it is not in use (a second reply).
+    #[inline]
     pub fn take(&mut self, number: usize) -> Option<Slot> {
         let at = number.checked_sub(1)?;
         let slot = self.slots.get_mut(at)?.take()?;
         self.free.push(at);
         if !self.cancelled.is_empty() {
-            self.cancelled.retain(|cancelled| *cancelled != number);
+            self.forget_cancelled(number);
         }
         Some(slot)
     }

@@ -132,10 +132,9 @@ impl Peer {
         self.stats.requests += 1;
         match id {
             Some(id) => {
-                let cancelled = !self.cancelled_ahead.is_empty() && self.was_cancelled_ahead(&id);
                 let slot = self.slots.put(Slot { id, batch })?;
-                if cancelled {
-                    self.slots.cancel(slot)?;
+                if !self.cancelled_ahead.is_empty() {
+                    self.begin_cancelled(slot)?;
                 }
                 Ok(Incoming::Request { slot, method, params })
             }

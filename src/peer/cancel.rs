@@ -60,6 +60,7 @@ impl Peer {
     /// # Errors
     /// `OutOfMemory`.
     #[cold]
+    #[inline(never)]
     pub fn write_cancelled(&self, slot: usize, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
         match self.slots.get(slot) {
             Some(slot) if self.manner == Some(Manner::Lsp) => {
@@ -70,14 +71,20 @@ impl Peer {
         }
     }
 
-    /// A cancellation for a request that now begins has been seen already.
+    /// This request begins; its cancellation may have been seen already.
     #[cold]
-    pub(super) fn was_cancelled_ahead(&self, id: &Id) -> bool {
-        self.cancelled_ahead.contains(id)
+    #[inline(never)]
+    pub(super) fn begin_cancelled(&mut self, slot: usize) -> Result<(), ErrorKind> {
+        let Some(request) = self.slots.get(slot) else { return Ok(()) };
+        if self.cancelled_ahead.contains(&request.id) {
+            self.slots.cancel(slot)?;
+        }
+        Ok(())
     }
 
     /// It is a cancellation's turn: mark its request. `false`: it is another notification.
     #[cold]
+    #[inline(never)]
     pub(super) fn take_cancel(&mut self, tape: &Tape, message: &[u8], envelope: &Envelope) -> Result<bool, ErrorKind> {
         let Some(id) = self.cancellation(tape, message, envelope)? else {
             return Ok(false);
