@@ -130,6 +130,15 @@ impl Wire {
         }
     }
 
+    /// The descriptor that is read from, if there is one.
+    #[must_use]
+    pub fn input(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Wire::Descriptors { input, .. } => Some(input.as_fd()),
+            _ => None,
+        }
+    }
+
     /// The descriptor that is written to, if there is one.
     #[must_use]
     pub fn output(&self) -> Option<BorrowedFd<'_>> {

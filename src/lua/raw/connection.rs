@@ -13,6 +13,7 @@ use crate::connection::Connection;
 use crate::envelope::Encoding;
 use crate::message::Keys;
 use crate::peer::{Peer, Scan};
+use crate::sys::orphan::Watch;
 use crate::sys::stdio;
 use crate::text;
 use crate::wire::Wire;
@@ -30,6 +31,8 @@ pub struct Conn {
     pub policy: Policy,
     /// The request that is being handed to Lua.
     pub handing: Handing,
+    /// Ends the process when whoever started it has gone.
+    pub orphan: Option<Watch>,
 }
 
 /// A request on its way from the core to a handler. Pushing it may raise (where finalizers' errors come out anywhere,
@@ -131,6 +134,7 @@ fn make(speech: Speech, wire: Wire) -> Conn {
         format: speech.format,
         policy: speech.policy,
         handing: Handing::default(),
+        orphan: None,
     }
 }
 

@@ -4,9 +4,12 @@
 //! As for [`super::connection`].
 
 use super::connection::check;
-use super::state::{guarded, raise, Panic};
+use super::state::{enter, guarded, leave, push_bytes, raise, Panic};
+use crate::sys::error::describe;
+use crate::sys::orphan::Watch;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
+use std::time::Duration;
 
 /// `close(connection)`
 ///
@@ -16,11 +19,56 @@ pub unsafe extern "C-unwind" fn close(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let conn = check(lua, 1);
-        if guarded(|| (*conn).core.close()).is_err() {
+        let close = || {
+            (*conn).orphan = None;
+            (*conn).core.close();
+        };
+        if guarded(close).is_err() {
             raise(lua, Panic::TEXT);
         }
     }
     0
+}
+
+/// `watch_parent(connection, seconds) -> true | nil, message, errno`: end the process so long after the other end of
+/// its input has hung up.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn watch_parent(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        let conn = check(lua, 1);
+        let seconds = ffi::luaL_checknumber(lua, 2).clamp(0.0, 1e6);
+        let job = enter(lua, &marker);
+        let started = guarded(|| -> Result<(), i32> {
+            let Some(input) = (*conn).core.wire.input() else {
+                return Ok(());
+            };
+            let watch = Watch::start(input, Duration::from_secs_f64(seconds)).map_err(|error| {
+                (*job).message = describe(&error);
+                error.raw_os_error().unwrap_or(0)
+            })?;
+            (*conn).orphan = Some(watch);
+            Ok(())
+        });
+        match started {
+            Ok(Ok(())) => {
+                leave(lua, job);
+                ffi::lua_pushboolean(lua, 1);
+                1
+            }
+            Ok(Err(errno)) => {
+                ffi::lua_pushnil(lua);
+                push_bytes(lua, (*job).message.as_bytes());
+                ffi::lua_pushinteger(lua, i64::from(errno));
+                leave(lua, job);
+                3
+            }
+            Err(Panic) => raise(lua, Panic::TEXT),
+        }
+    }
 }
 
 /// `close_output(connection)`: the other end reads to its end of input; replies can still be read.

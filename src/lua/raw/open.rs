@@ -36,6 +36,7 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"close", control::close),
     (c"close_output", control::close_output),
     (c"stop", control::stop),
+    (c"watch_parent", control::watch_parent),
     (c"name", control::name),
     (c"mute", control::mute),
     (c"stats", control::stats),
