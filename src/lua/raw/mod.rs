@@ -34,5 +34,6 @@ pub mod short;
 pub mod soft_hook;
 pub mod state;
 pub mod stop_hook;
+pub mod styled;
 pub mod walk;
 pub mod watchdog;
