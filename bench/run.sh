@@ -1,8 +1,8 @@
 #!/bin/sh
-# The benchmarks: bench/run.sh [codec] [channel] [clock] [load] [random] [replay] [game]; without a word all of them.
+# The benchmarks: bench/run.sh [codec] [channel] [clock] [large] [load] [random] [replay] [game]; without a word all of them.
 #
 # LUA=lua5.3 chooses the interpreter (default lua5.4), CPU=0 the processor that round trips are pinned to, ROUNDS and
-# TRIPS how long they take. Nothing here passes or fails by a figure: machines differ, ratios within a run do not.
+# TRIPS how long they take. Only `large` passes or fails by a figure, of ratios within its run: machines differ.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -75,6 +75,13 @@ clock() {
     "$LUA" bench/clock.lua
 }
 
+large() {
+    echo "== large"
+    mkdir -p "$out"
+    ${CC:-cc} -O2 -Wall -Wextra -shared -fPIC -o "$out/heap.so" bench/heap.c || rm -f "$out/heap.so"
+    "$LUA" bench/large.lua --heap="$out/heap.so"
+}
+
 load() {
     echo "== load"
     "$LUA" bench/load.lua
@@ -95,11 +102,11 @@ replay() {
     fi
 }
 
-[ $# -gt 0 ] || set -- codec channel clock load random replay game
+[ $# -gt 0 ] || set -- codec channel clock large load random replay game
 for word in "$@"; do
     case $word in
-    codec | channel | clock | load | random | replay | game) ;;
-    *) echo "usage: bench/run.sh [codec] [channel] [clock] [load] [random] [replay] [game]" >&2 && exit 2 ;;
+    codec | channel | clock | large | load | random | replay | game) ;;
+    *) echo "usage: bench/run.sh [codec] [channel] [clock] [large] [load] [random] [replay] [game]" >&2 && exit 2 ;;
     esac
 done
 "$LUA" scripts/build.lua
