@@ -1,11 +1,13 @@
 -- Large documents: that time is linear in their size, and that memory stays in bounds and is given back.
 --
---   lua5.4 bench/large.lua [--sizes=1,10,100] [--only=objects,numbers,strings] [--heap=/path/to/heap.so]
+--   lua5.4 bench/large.lua [--sizes=1,10,100] [--only=objects,numbers,strings,sorted]
+--     [--heap=/path/to/heap.so]
 --
 -- Each document (so many megabytes of JSON) is decoded and encoded in a process of its own, in which nothing else was
--- done. Time is CPU time (os.clock). Memory is the kernel's: the peak resident set (VmHWM, reset before each step)
--- over what the process had before it read the text, compared with the value's own size (collectgarbage("count"),
--- nothing but the value being new) plus the text. It ends with status 1 if a bound is missed:
+-- done; "sorted" is one large object that is encoded with sorted keys and indentation. Time is CPU time (os.clock).
+-- Memory is the kernel's: the peak resident set (VmHWM, reset before each step) over what the process had before it read
+-- the text, compared with the value's own size (collectgarbage("count"), nothing but the value being new) plus the text.
+-- It ends with status 1 if a bound is missed:
 --
 -- * time per megabyte at most 2 times that of the document a tenth its size (from 10 MB on),
 -- * a peak of at most 2.5 times value plus text, for decoding and for encoding (from 10 MB on),
@@ -62,9 +64,10 @@ local function heap_of(library)
 end
 
 -- What a process of its own does: print one line of figures.
-local function measure(path, megabytes, heap_library)
+local function measure(path, megabytes, kind, heap_library)
   local library = dofile(here .. "/library.lua")
-  local json = require("fkrpc").json.new({ big = "float" })
+  local style = kind == "sorted" or nil
+  local json = require("fkrpc").json.new({ big = "float", sorted = style, indent = style and 1 })
   -- All that is made once is made now.
   assert(json.encode(assert(json.decode('[{"a":[1,2.5,"x"]}]'))))
   assert(library)
@@ -104,14 +107,14 @@ local function measure(path, megabytes, heap_library)
 end
 
 if arg[1] == "--measure" then
-  measure(arg[2], tonumber(arg[3]), arg[4])
+  measure(arg[2], tonumber(arg[3]), arg[4], arg[5])
   os.exit(0)
 end
 
 local library = dofile(here .. "/library.lua")
 local corpora = dofile(here .. "/corpora.lua")
 
-local options = { sizes = "1,10,100", only = "objects,numbers,strings", heap = "" }
+local options = { sizes = "1,10,100", only = "objects,numbers,strings,sorted", heap = "" }
 for _, word in ipairs(arg) do
   local name, value = word:match("^%-%-(%w+)=(.+)$")
   if not options[name] then
@@ -121,18 +124,22 @@ for _, word in ipairs(arg) do
   options[name] = value
 end
 
--- Write a document of almost exactly so many bytes: an array of records over and over, then a string that fills it.
-local function write_document(path, records, bytes)
+-- Write a document of exactly so many bytes: records over and over, in an array or as members, then a string that fills
+-- it.
+local function write_document(path, records, bytes, members)
   local file = assert(io.open(path, "wb"))
-  assert(file:write("["))
+  assert(file:write(members and "{" or "["))
   local size, i = 1, 0
   while true do
-    local record = records[i % #records + 1] .. ",\n"
-    if size + #record + 4 > bytes then break end
+    -- Keys in no order.
+    local key = members and ('"k%d":'):format(i * 7919 % 1000003) or ""
+    local record = key .. records[i % #records + 1] .. ",\n"
+    if size + #record + 9 > bytes then break end
     assert(file:write(record))
     size, i = size + #record, i + 1
   end
-  assert(file:write('"', ("x"):rep(bytes - size - 3), '"]'))
+  local key = members and '"end":' or ""
+  assert(file:write(key, '"', ("x"):rep(bytes - size - #key - 3), '"', members and "}" or "]"))
   assert(file:close())
 end
 
@@ -148,6 +155,7 @@ local KINDS = {
   objects = function() return generated("rpc", "medium") end,
   numbers = function() return generated("num") end,
   strings = function() return generated("str") end,
+  sorted = function() return generated("rpc") end,
 }
 
 local missed = 0
@@ -170,9 +178,9 @@ for kind in options.only:gmatch("%w+") do
   local last
   for size in options.sizes:gmatch("[%d.]+") do
     local megabytes = tonumber(size)
-    write_document(path, records, megabytes * 1000000)
-    local command = ("%s %s --measure %s %s %s"):format(library.quote(library.interpreter), library.quote(arg[0]),
-      library.quote(path), size, library.quote(options.heap))
+    write_document(path, records, megabytes * 1000000, kind == "sorted")
+    local command = ("%s %s --measure %s %s %s %s"):format(library.quote(library.interpreter), library.quote(arg[0]),
+      library.quote(path), size, kind, library.quote(options.heap))
     local pipe = assert(io.popen(command))
     local figures = {}
     for word in pipe:read("*a"):gmatch("%S+") do figures[#figures + 1] = tonumber(word) or word end

@@ -289,6 +289,37 @@ describe("the option integral", function()
 end)
 
 describe("a codec with a style", function()
+  it("writes what reads back as what other codecs write", function()
+    local seed = 7
+    local function random(n)
+      seed = seed * 16807 % 2147483647
+      return seed % n
+    end
+    local function made(depth)
+      local kind = random(depth > 4 and 5 or 9)
+      if kind == 0 then return random(2000) - 1000 end
+      if kind == 1 then return random(1000) / 8 end
+      if kind == 2 then return random(2) == 0 end
+      if kind == 3 then return fkrpc.null end
+      if kind == 4 then return ('\\"{[,:\n\1 x'):sub(random(9) + 1) .. random(100) end
+      local t = {}
+      if kind < 7 then
+        for i = 1, random(6) do t[i] = made(depth + 1) end
+        return json.array(t)
+      end
+      for _ = 1, random(6) do t[('"\\,k'):sub(random(4) + 1) .. random(100)] = made(depth + 1) end
+      return t
+    end
+    local sorted, indented = json.new({ sorted = true }), json.new({ sorted = true, indent = "\t" })
+    for _ = 1, 2000 do
+      local value = made(0)
+      local compact = sorted.encode(value)
+      assert.equal(#json.encode(value), #compact)
+      assert.equal(compact, sorted.encode(json.decode(indented.encode(value))))
+      assert.equal(indented.encode(value), indented.encode(json.decode(json.encode(value))))
+    end
+  end)
+
   it("takes the other options, too", function()
     local codec = json.new({
       sorted = true, strings = "bytes", big = "float", empty = "array", depth = 2, max_size = 21,

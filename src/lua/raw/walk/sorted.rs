@@ -2,7 +2,8 @@
 //!
 //! Members are written in Lua's order first and their bytes are put in order then: no Lua value has to be kept or found
 //! again, whatever hooks do, and CBOR's order is one of encoded keys (RFC 8949, section 4.2.1) anyway. It refuses to
-//! move members that are in order already, so that nesting alone costs nothing.
+//! move members that are in order already, so that nesting alone costs nothing; other members are copied once for each
+//! map around them, of which there are at most as many as tables may nest.
 
 use super::super::state::string;
 use super::{Fail, Format, Mark, Walk};
