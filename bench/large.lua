@@ -5,9 +5,9 @@
 --
 -- Each document (so many megabytes of JSON) is decoded and encoded in a process of its own, in which nothing else was
 -- done; "sorted" is one large object that is encoded with sorted keys and indentation. Time is CPU time (os.clock).
--- Memory is the kernel's: the peak resident set (VmHWM, reset before each step) over what the process had before it read
--- the text, compared with the value's own size (collectgarbage("count"), nothing but the value being new) plus the text.
--- It ends with status 1 if a bound is missed:
+-- Memory is the kernel's: the peak resident set (VmHWM, reset before each step) over what the process had before it
+-- read the text, compared with the value's own size (collectgarbage("count"), nothing but the value being new) plus the
+-- text. It ends with status 1 if a bound is missed:
 --
 -- * time per megabyte at most 2 times that of the document a tenth its size (from 10 MB on),
 -- * a peak of at most 2.5 times value plus text, for decoding and for encoding (from 10 MB on),

@@ -75,7 +75,7 @@ impl Format for Json {
     fn uint(self, out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
         json::writer::write_uint(out, value)
     }
-    #[inline]
+    #[inline(always)]
     fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
         if self.whole && value.fract() == 0.0 && value.abs() <= EXACT && value.to_bits() != (-0.0f64).to_bits() {
             return json::writer::write_int(out, value as i64); // OK because |value| <= 2^53
