@@ -1,7 +1,8 @@
 //! JSON (RFC 8259): a strict scanner onto a [`Tape`], and writers for single values.
 //!
 //! The scanner takes what the grammar of RFC 8259 allows and nothing else: it refuses comments, trailing commas, NaN
-//! (unless asked to take it), a byte order mark, bytes that are not UTF-8, and to merge or drop equal keys, which all stay on the tape.
+//! (unless it is asked to take it), a byte order mark, bytes that are not UTF-8, and to merge or drop equal keys, which
+//! all stay on the tape.
 //!
 //! # Numbers
 //!
@@ -62,7 +63,10 @@ impl Default for ScanOptions {
 /// Whatever makes the document refused. The tape is then as it was before.
 pub fn scan(source: &[u8], tape: &mut Tape, options: &ScanOptions) -> Result<(), CodecError> {
     let mark = tape.mark();
-    let end = scanner::skip_space(source, scan_value(source, 0, tape, options)?);
+    let mut end = scan_value(source, 0, tape, options)?;
+    if end < source.len() {
+        end = scanner::skip_space(source, end);
+    }
     if end < source.len() {
         tape.truncate(mark);
         return Err(CodecError::new(ErrorKind::TrailingGarbage, end));
@@ -77,9 +81,20 @@ pub fn scan(source: &[u8], tape: &mut Tape, options: &ScanOptions) -> Result<(),
 /// Whatever makes the value refused. The tape is then as it was before.
 pub fn scan_value(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOptions) -> Result<usize, CodecError> {
     let mark = tape.mark();
-    let result = scanner::value(source, start, tape, options);
+    let result = scanner::value::<false>(source, start, tape, options);
+    match result {
+        Ok((end, high)) if !(high && options.utf8) || string::is_utf8(source, start, end) => return Ok(end),
+        Err(error) if !options.utf8 => {
+            tape.truncate(mark);
+            return Err(error);
+        }
+        _ => tape.truncate(mark),
+    }
+    // Looking at all strings at once is cheaper. Only here they are looked at one by one, to find which comes first: a
+    // byte that is no UTF-8 or another error.
+    let result = scanner::value::<true>(source, start, tape, options);
     if result.is_err() {
         tape.truncate(mark);
     }
-    result
+    result.map(|(end, _)| end)
 }

@@ -10,7 +10,7 @@ use super::builder::Builder;
 use super::encode;
 use super::json::{self, Json};
 use super::open::push_upvalues;
-use super::state::{clear, enter, guarded, leave, raise, string, Panic, OPTIONS};
+use super::state::{clear, enter_of, guarded, leave, raise, string, Panic, OPTIONS};
 use super::walk::{Format, Sparse};
 use crate::codec::json::{indent, order, scan, scan_value};
 use crate::codec::{CodecError, ErrorKind};
@@ -128,15 +128,21 @@ unsafe extern "C-unwind" fn encode(lua: *mut lua_State) -> c_int {
     unsafe {
         ffi::luaL_checkany(lua, 1);
         let style = *ffi::lua_touserdata(lua, OPTIONS).cast::<Style>();
-        encode::value_then(lua, style.format, style.options.policy, move |job| {
-            let Some(unit) = style.indent.get(..style.indent_len).filter(|unit| !unit.is_empty()) else {
-                return Ok(());
-            };
-            indent::indent(&job.out, unit, &mut job.source)?;
-            std::mem::swap(&mut job.out, &mut job.source);
-            clear(&mut job.source); // a large one is not needed while Lua copies the other
-            Ok(())
-        })
+        encode::value_then(
+            lua,
+            style.options.owner,
+            style.format,
+            style.options.policy,
+            move |job| {
+                let Some(unit) = style.indent.get(..style.indent_len).filter(|unit| !unit.is_empty()) else {
+                    return Ok(());
+                };
+                indent::indent(&job.out, unit, &mut job.source)?;
+                std::mem::swap(&mut job.out, &mut job.source);
+                clear(&mut job.source); // a large one is not needed while Lua copies the other
+                Ok(())
+            },
+        )
     }
 }
 
@@ -149,7 +155,7 @@ unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
         let text = string(lua, 1);
         let style = *ffi::lua_touserdata(lua, OPTIONS).cast::<Style>();
         let options = style.options;
-        let job = enter(lua, &marker);
+        let job = enter_of(lua, options.owner, &marker);
         let scanned = guarded(|| {
             let tape = &mut (*job).tape;
             if text.len() > options.max_size {
