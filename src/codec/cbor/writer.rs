@@ -10,13 +10,13 @@ use crate::codec::ErrorKind;
 /// The longest head: an initial byte and eight of argument.
 const HEAD_MAX: usize = 9;
 
-#[inline]
+#[inline(always)]
 fn reserve(out: &mut Vec<u8>, more: usize) -> Result<(), ErrorKind> {
     out.try_reserve(more).map_err(|_| ErrorKind::OutOfMemory)
 }
 
 /// Append the shortest head; at least [`HEAD_MAX`] bytes are reserved.
-#[inline]
+#[inline(always)]
 fn push_head(out: &mut Vec<u8>, major: u8, argument: u64) {
     let major = major << 5;
     if argument <= u64::from(DIRECT_MAX) {
@@ -41,14 +41,14 @@ fn push_wide_head(out: &mut Vec<u8>, major: u8, argument: u64) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn write_head(out: &mut Vec<u8>, major: u8, argument: u64) -> Result<(), ErrorKind> {
     reserve(out, HEAD_MAX)?;
     push_head(out, major, argument);
     Ok(())
 }
 
-#[inline]
+#[inline(always)]
 fn write_string(out: &mut Vec<u8>, major: u8, bytes: &[u8]) -> Result<(), ErrorKind> {
     reserve(out, HEAD_MAX.saturating_add(bytes.len()))?;
     push_head(out, major, bytes.len() as u64); // OK because usize is at most 64 bits
@@ -56,7 +56,7 @@ fn write_string(out: &mut Vec<u8>, major: u8, bytes: &[u8]) -> Result<(), ErrorK
     Ok(())
 }
 
-#[inline]
+#[inline(always)]
 fn write_byte(out: &mut Vec<u8>, byte: u8) -> Result<(), ErrorKind> {
     reserve(out, 1)?;
     out.push(byte);
@@ -67,7 +67,7 @@ fn write_byte(out: &mut Vec<u8>, byte: u8) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`, as for everything in this module.
-#[inline]
+#[inline(always)]
 pub fn write_int(out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
     match u64::try_from(value) {
         Ok(value) => write_head(out, UNSIGNED, value),
@@ -79,7 +79,7 @@ pub fn write_int(out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn write_uint(out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
     write_head(out, UNSIGNED, value)
 }
@@ -89,7 +89,7 @@ pub fn write_uint(out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn write_float(out: &mut Vec<u8>, value: f64, shortest: bool) -> Result<(), ErrorKind> {
     reserve(out, HEAD_MAX)?;
     if shortest {
@@ -118,7 +118,7 @@ pub fn write_float(out: &mut Vec<u8>, value: f64, shortest: bool) -> Result<(), 
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
     write_string(out, BYTES, bytes)
 }
@@ -127,7 +127,7 @@ pub fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn write_text(out: &mut Vec<u8>, text: &[u8]) -> Result<(), ErrorKind> {
     write_string(out, TEXT, text)
 }
@@ -136,7 +136,7 @@ pub fn write_text(out: &mut Vec<u8>, text: &[u8]) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn write_null(out: &mut Vec<u8>) -> Result<(), ErrorKind> {
     write_byte(out, 0xf6)
 }
@@ -145,7 +145,7 @@ pub fn write_null(out: &mut Vec<u8>) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn write_undefined(out: &mut Vec<u8>) -> Result<(), ErrorKind> {
     write_byte(out, 0xf7)
 }
@@ -154,7 +154,7 @@ pub fn write_undefined(out: &mut Vec<u8>) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn write_bool(out: &mut Vec<u8>, value: bool) -> Result<(), ErrorKind> {
     write_byte(out, 0xf4 + u8::from(value))
 }
@@ -163,7 +163,7 @@ pub fn write_bool(out: &mut Vec<u8>, value: bool) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `InvalidSimple` for 24 to 31, which RFC 8949, section 3.3 reserves; `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn write_simple(out: &mut Vec<u8>, value: u8) -> Result<(), ErrorKind> {
     if (24..32).contains(&value) {
         return Err(ErrorKind::InvalidSimple);
@@ -175,7 +175,7 @@ pub fn write_simple(out: &mut Vec<u8>, value: u8) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn write_tag(out: &mut Vec<u8>, tag: u64) -> Result<(), ErrorKind> {
     write_head(out, TAG, tag)
 }
@@ -184,7 +184,7 @@ pub fn write_tag(out: &mut Vec<u8>, tag: u64) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn write_array_head(out: &mut Vec<u8>, n: usize) -> Result<(), ErrorKind> {
     write_head(out, ARRAY, n as u64) // OK because usize is at most 64 bits
 }
@@ -193,7 +193,7 @@ pub fn write_array_head(out: &mut Vec<u8>, n: usize) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn write_map_head(out: &mut Vec<u8>, n: usize) -> Result<(), ErrorKind> {
     write_head(out, MAP, n as u64) // OK because usize is at most 64 bits
 }
@@ -202,7 +202,7 @@ pub fn write_map_head(out: &mut Vec<u8>, n: usize) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn open_array(out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
     open(out, ARRAY)
 }
@@ -212,7 +212,7 @@ pub fn open_array(out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn close_array(out: &mut Vec<u8>, open: usize, items: usize) -> Result<(), ErrorKind> {
     close(out, ARRAY, open, items)
 }
@@ -221,7 +221,7 @@ pub fn close_array(out: &mut Vec<u8>, open: usize, items: usize) -> Result<(), E
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn open_map(out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
     open(out, MAP)
 }
@@ -231,19 +231,19 @@ pub fn open_map(out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn close_map(out: &mut Vec<u8>, open: usize, pairs: usize) -> Result<(), ErrorKind> {
     close(out, MAP, open, pairs)
 }
 
-#[inline]
+#[inline(always)]
 fn open(out: &mut Vec<u8>, major: u8) -> Result<usize, ErrorKind> {
     let at = out.len();
     write_byte(out, major << 5)?;
     Ok(at)
 }
 
-#[inline]
+#[inline(always)]
 fn close(out: &mut Vec<u8>, major: u8, open: usize, count: usize) -> Result<(), ErrorKind> {
     if count <= usize::from(DIRECT_MAX) {
         out[open] = major << 5 | count as u8; // OK because `open` is where open() pushed a byte, and count at most 23

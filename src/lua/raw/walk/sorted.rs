@@ -28,6 +28,8 @@ impl<F: Format> Walk<F> {
     }
 
     /// A map in the order of its keys. Stack: the first key and value.
+    #[cold]
+    #[inline(never)]
     pub(super) unsafe fn sorted_map(&mut self, table: c_int, mark: Mark) -> Result<(), Fail> {
         // SAFETY: as `run`.
         unsafe {
