@@ -12,11 +12,20 @@ const HEAD_MAX: usize = 9;
 
 #[inline(always)]
 fn reserve(out: &mut Vec<u8>, more: usize) -> Result<(), ErrorKind> {
+    if out.capacity() - out.len() < more {
+        return grow(out, more);
+    }
+    Ok(())
+}
+
+#[cold]
+#[inline(never)]
+fn grow(out: &mut Vec<u8>, more: usize) -> Result<(), ErrorKind> {
     out.try_reserve(more).map_err(|_| ErrorKind::OutOfMemory)
 }
 
 /// Append the shortest head; at least [`HEAD_MAX`] bytes are reserved.
-#[inline(always)]
+#[inline(always)] // a call costs the encoder 2 %
 fn push_head(out: &mut Vec<u8>, major: u8, argument: u64) {
     let major = major << 5;
     if argument <= u64::from(DIRECT_MAX) {
@@ -28,6 +37,7 @@ fn push_head(out: &mut Vec<u8>, major: u8, argument: u64) {
     }
 }
 
+#[inline(never)]
 fn push_wide_head(out: &mut Vec<u8>, major: u8, argument: u64) {
     if let Ok(argument) = u16::try_from(argument) {
         let [a, b] = argument.to_be_bytes();
@@ -56,7 +66,7 @@ fn write_string(out: &mut Vec<u8>, major: u8, bytes: &[u8]) -> Result<(), ErrorK
     Ok(())
 }
 
-#[inline(always)]
+#[inline]
 fn write_byte(out: &mut Vec<u8>, byte: u8) -> Result<(), ErrorKind> {
     reserve(out, 1)?;
     out.push(byte);
@@ -79,7 +89,7 @@ pub fn write_int(out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline(always)]
+#[inline]
 pub fn write_uint(out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
     write_head(out, UNSIGNED, value)
 }
@@ -89,7 +99,7 @@ pub fn write_uint(out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline(always)]
+#[inline]
 pub fn write_float(out: &mut Vec<u8>, value: f64, shortest: bool) -> Result<(), ErrorKind> {
     reserve(out, HEAD_MAX)?;
     if shortest {
@@ -136,7 +146,7 @@ pub fn write_text(out: &mut Vec<u8>, text: &[u8]) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline(always)]
+#[inline]
 pub fn write_null(out: &mut Vec<u8>) -> Result<(), ErrorKind> {
     write_byte(out, 0xf6)
 }
@@ -145,7 +155,7 @@ pub fn write_null(out: &mut Vec<u8>) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline(always)]
+#[inline]
 pub fn write_undefined(out: &mut Vec<u8>) -> Result<(), ErrorKind> {
     write_byte(out, 0xf7)
 }
@@ -154,7 +164,7 @@ pub fn write_undefined(out: &mut Vec<u8>) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline(always)]
+#[inline]
 pub fn write_bool(out: &mut Vec<u8>, value: bool) -> Result<(), ErrorKind> {
     write_byte(out, 0xf4 + u8::from(value))
 }
@@ -163,7 +173,7 @@ pub fn write_bool(out: &mut Vec<u8>, value: bool) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `InvalidSimple` for 24 to 31, which RFC 8949, section 3.3 reserves; `OutOfMemory`.
-#[inline(always)]
+#[inline]
 pub fn write_simple(out: &mut Vec<u8>, value: u8) -> Result<(), ErrorKind> {
     if (24..32).contains(&value) {
         return Err(ErrorKind::InvalidSimple);
@@ -175,7 +185,7 @@ pub fn write_simple(out: &mut Vec<u8>, value: u8) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline(always)]
+#[inline]
 pub fn write_tag(out: &mut Vec<u8>, tag: u64) -> Result<(), ErrorKind> {
     write_head(out, TAG, tag)
 }
@@ -184,7 +194,7 @@ pub fn write_tag(out: &mut Vec<u8>, tag: u64) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline(always)]
+#[inline]
 pub fn write_array_head(out: &mut Vec<u8>, n: usize) -> Result<(), ErrorKind> {
     write_head(out, ARRAY, n as u64) // OK because usize is at most 64 bits
 }
@@ -193,7 +203,7 @@ pub fn write_array_head(out: &mut Vec<u8>, n: usize) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline(always)]
+#[inline]
 pub fn write_map_head(out: &mut Vec<u8>, n: usize) -> Result<(), ErrorKind> {
     write_head(out, MAP, n as u64) // OK because usize is at most 64 bits
 }
@@ -202,7 +212,7 @@ pub fn write_map_head(out: &mut Vec<u8>, n: usize) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline(always)]
+#[inline]
 pub fn open_array(out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
     open(out, ARRAY)
 }
@@ -212,7 +222,7 @@ pub fn open_array(out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline(always)]
+#[inline]
 pub fn close_array(out: &mut Vec<u8>, open: usize, items: usize) -> Result<(), ErrorKind> {
     close(out, ARRAY, open, items)
 }
@@ -221,7 +231,7 @@ pub fn close_array(out: &mut Vec<u8>, open: usize, items: usize) -> Result<(), E
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline(always)]
+#[inline]
 pub fn open_map(out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
     open(out, MAP)
 }
@@ -231,19 +241,19 @@ pub fn open_map(out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline(always)]
+#[inline]
 pub fn close_map(out: &mut Vec<u8>, open: usize, pairs: usize) -> Result<(), ErrorKind> {
     close(out, MAP, open, pairs)
 }
 
-#[inline(always)]
+#[inline]
 fn open(out: &mut Vec<u8>, major: u8) -> Result<usize, ErrorKind> {
     let at = out.len();
     write_byte(out, major << 5)?;
     Ok(at)
 }
 
-#[inline(always)]
+#[inline]
 fn close(out: &mut Vec<u8>, major: u8, open: usize, count: usize) -> Result<(), ErrorKind> {
     if count <= usize::from(DIRECT_MAX) {
         out[open] = major << 5 | count as u8; // OK because `open` is where open() pushed a byte, and count at most 23

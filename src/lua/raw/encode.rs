@@ -44,9 +44,8 @@ pub unsafe fn value_then<F: Format>(
     // SAFETY: by contract; `prepare` may raise, and nothing is owned before it.
     unsafe {
         let job = enter_of(lua, owner, &marker);
-        let identities = (*(*job).owner).identities;
-        let mut walk = Walk::prepare(lua, job, identities, format, policy);
-        match guarded(|| walk.run(1).and_then(|()| Ok(finish(&mut *job)?))) {
+        let mut walk = Walk::prepare(lua, job, format, policy);
+        match guarded(|| walk.run_last(1).and_then(|()| Ok(finish(&mut *job)?))) {
             Ok(Ok(())) => {
                 let out = &(*job).out;
                 ffi::lua_pushlstring(lua, out.as_ptr().cast(), out.len());
