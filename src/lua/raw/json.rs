@@ -8,10 +8,10 @@
 use super::builder::Builder;
 use super::encode;
 use super::short;
-use super::state::{enter_of, guarded, leave, raise, state, string, Panic, State, OPTIONS};
+use super::state::{enter_of, guarded, leave, raise, state, string, Job, Panic, State, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::json::{self, ScanOptions};
-use crate::codec::{CodecError, ErrorKind};
+use crate::codec::{CodecError, ErrorKind, Excerpt};
 use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
@@ -77,7 +77,7 @@ impl Format for Json {
     fn uint(self, out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
         json::writer::write_uint(out, value)
     }
-    #[inline]
+    #[inline(always)]
     fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
         if self.whole && value.fract() == 0.0 && value.abs() <= EXACT && value.to_bits() != (-0.0f64).to_bits() {
             return json::writer::write_int(out, value as i64); // OK because |value| <= 2^53
@@ -181,14 +181,28 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
                 ffi::lua_pushinteger(lua, next as i64 + 1); // OK because a string is shorter than i64::MAX
                 2
             }
-            Ok(Err(error)) => {
-                let (line, column) = error.line_column(text);
-                let (kind, byte) = (error.kind, error.offset + 1);
-                (*job).message = text::string(format_args!("{kind} at line {line} col {column} (byte {byte})"));
-                encode::failure(lua, job, error.offset)
-            }
+            Ok(Err(error)) => refuse(lua, job, text, error),
             Err(Panic) => raise(lua, Panic::TEXT),
         }
+    }
+}
+
+/// `nil, message, position` of an error in `text`; ends the job.
+///
+/// # Safety
+/// In a raw function whose frame owns nothing.
+#[cold]
+pub unsafe fn refuse(lua: *mut lua_State, job: *mut Job, text: &[u8], error: CodecError) -> c_int {
+    let (line, column) = error.line_column(text);
+    let (kind, byte) = (error.kind, error.offset + 1);
+    let near = Excerpt {
+        text,
+        offset: error.offset,
+    };
+    // SAFETY: by contract; the message is the job's before anything can raise.
+    unsafe {
+        (*job).message = text::string(format_args!("{kind} at line {line} col {column} (byte {byte}){near}"));
+        encode::failure(lua, job, error.offset)
     }
 }
 
@@ -226,6 +240,7 @@ pub unsafe fn options(lua: *mut lua_State, first: c_int) -> Options {
                 utf8,
                 big,
                 integers: encode::INTEGERS,
+                nan: false,
             },
             policy: Policy {
                 max_depth,

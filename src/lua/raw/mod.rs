@@ -36,5 +36,6 @@ pub mod slice;
 pub mod soft_hook;
 pub mod state;
 pub mod stop_hook;
+pub mod styled;
 pub mod walk;
 pub mod watchdog;
