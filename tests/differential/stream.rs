@@ -1,7 +1,7 @@
 //! A stream of messages cut in pieces: the same messages however it is cut, and the same made of each.
 
 use super::random::Random;
-use fkrpc::codec::{cbor, json, Tape};
+use fkrpc::codec::{cbor, json, Integers, Tape};
 use fkrpc::envelope::Encoding;
 use fkrpc::frame::{Framing, Inbox};
 use fkrpc::message::{Envelope, ErrorObject, Keys};
@@ -31,7 +31,9 @@ pub fn is_the_same_however_cut(stream: &[u8], cuts: u64) {
     }
     lines(stream);
     items(stream);
-    quick_or_not_it_is_the_same_reply(stream);
+    for integers in [Integers::I64, Integers::Double] {
+        quick_or_not_it_is_the_same_reply(stream, integers);
+    }
     members(stream);
 }
 
@@ -106,9 +108,13 @@ fn items(stream: &[u8]) {
 }
 
 /// A reply that is read without a tape is the reply that would be read with one.
-fn quick_or_not_it_is_the_same_reply(stream: &[u8]) {
+fn quick_or_not_it_is_the_same_reply(stream: &[u8], integers: Integers) {
+    let options = cbor::ScanOptions {
+        integers,
+        ..cbor::ScanOptions::default()
+    };
     let new = || {
-        let mut peer = Peer::new(Encoding::Cbor(Keys::FreeKill), Scan::Cbor(cbor::ScanOptions::default()));
+        let mut peer = Peer::new(Encoding::Cbor(Keys::FreeKill), Scan::Cbor(options));
         let awaited = peer.begin_call().unwrap();
         peer.inbox.append(stream).unwrap();
         (peer, awaited)
