@@ -34,6 +34,6 @@ for target in "$@"; do
     esac
     mkdir -p "fuzz/corpus/$target"
     echo "== $target ($limit)"
-    cargo fuzz run "$target" "fuzz/corpus/$target" "$seeds" -- "$limit" -dict="$dict" -max_len=512 -len_control=50 -print_final_stats=1
+    cargo fuzz run "$target" "fuzz/corpus/$target" "$seeds" -- "$limit" -dict="$dict" -max_len=512 -print_final_stats=1
 done
 echo "fuzz: no target found anything"

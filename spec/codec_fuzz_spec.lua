@@ -1,7 +1,7 @@
 -- Random values there and back through JSON and CBOR, and random damage to what was written: the same values come
 -- back, and what is refused is refused with a message and a position.
 --
--- FKRPC_FUZZ_ROUNDS says how many rounds each test has, FKRPC_FUZZ_SEED which is the first; a round that fails is named.
+-- FKRPC_FUZZ_ROUNDS says how many rounds each test has, FKRPC_FUZZ_SEED which is the first; one that fails is named.
 
 local fkrpc = require("fkrpc")
 local json, cbor = fkrpc.json, fkrpc.cbor
