@@ -8,7 +8,8 @@ mod cbor_support;
 mod differential;
 
 use differential::json::agree;
-use differential::json_documents::{document, mutate};
+use differential::json_documents::document;
+use differential::json_mistakes::mutate;
 use differential::json_written::{comes_back, Room};
 use differential::random;
 use fkrpc::codec::json::writer;

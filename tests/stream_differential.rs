@@ -6,9 +6,9 @@
 mod cbor_support;
 mod differential;
 
-use differential::json_documents;
 use differential::random::{self, Random};
 use differential::stream::is_the_same_however_cut;
+use differential::{json_documents, json_mistakes};
 use std::io::Write;
 
 /// What messages are made of, by JSON-RPC's rules and beside them.
@@ -142,7 +142,7 @@ fn streams(make: impl Fn(&mut Random) -> Vec<u8>) {
         is_the_same_however_cut(&stream, random.bits());
         let mut broken = stream;
         for _ in 0..=random.below(3) {
-            json_documents::mutate(random, &mut broken);
+            json_mistakes::mutate(random, &mut broken);
         }
         is_the_same_however_cut(&broken, random.bits());
         2

@@ -30,6 +30,7 @@
 pub mod cbor;
 pub mod json;
 pub mod json_documents;
+pub mod json_mistakes;
 pub mod json_written;
 pub mod random;
 pub mod stream;
