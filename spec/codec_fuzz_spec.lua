@@ -221,6 +221,27 @@ describe("a random value", function()
   end)
 end)
 
+describe("the text of a random number", function()
+  local function digits(most)
+    local parts = {}
+    for i = 1, random(most) + 1 do parts[i] = random(10) end
+    return table.concat(parts)
+  end
+
+  it("is the number that Lua reads there", function()
+    fuzz(function()
+      for _ = 1, 5 do
+        local source = pick({ "", "-" }) .. random(10) + 1 .. digits(pick({ 1, 5, 17, 40 })) .. "." .. digits(20)
+        if random(2) == 0 then source = source .. pick({ "e", "E", "e+", "e-" }) .. digits(2) end
+        local expected, found = tonumber(source), json.decode(source)
+        assert(expected == found and number_kind(expected) == number_kind(found), source)
+        local short = assert(json.encode(found))
+        assert(json.decode(short) == found and tonumber(short) == found, source .. " as " .. short)
+      end
+    end)
+  end)
+end)
+
 describe("a damaged text", function()
   it("of JSON is answered with a value, or with a message and a position", function()
     local taken, refused = 0, 0
