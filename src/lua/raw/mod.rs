@@ -19,6 +19,7 @@ pub mod handover;
 pub mod hook;
 pub mod json;
 pub mod keys;
+pub mod load;
 pub mod open;
 pub mod path;
 pub mod process;
