@@ -14,6 +14,7 @@
 
 mod accept;
 mod batch;
+mod last;
 pub mod quick;
 mod recover;
 
@@ -87,6 +88,8 @@ pub enum Reply {
 pub enum Problem {
     /// It cannot be decoded.
     Unreadable(CodecError),
+    /// It is longer than this many bytes, and was passed over.
+    TooLarge(usize),
     /// It is decoded, but no message of JSON-RPC.
     Refused(&'static str),
     /// A reply (or error) no call waits for: it is late, or its id is unknown.
@@ -99,6 +102,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::Unreadable(error) => write!(f, "a message that cannot be read ({error})"),
+            Problem::TooLarge(limit) => write!(f, "a message longer than {limit} bytes (option max_frame)"),
             Problem::Refused(why) => write!(f, "a message that is none ({why})"),
             Problem::Stray => f.write_str("a reply no call waits for (late, or of an unknown id)"),
             Problem::Unhandled => f.write_str("a notification nobody handles"),
@@ -284,12 +288,6 @@ impl Peer {
     #[must_use]
     pub fn id(&self, slot: usize) -> Option<&Id> {
         self.slots.get(slot).map(|slot| &slot.id)
-    }
-
-    /// Whether the request behind a slot came in a batch, so that its reply has to wait for others.
-    #[must_use]
-    pub fn in_batch(&self, slot: usize) -> bool {
-        self.slots.get(slot).is_some_and(|slot| slot.batch.is_some())
     }
 
     /// The request behind `slot` is answered: forget it.

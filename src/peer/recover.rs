@@ -47,6 +47,11 @@ impl Peer {
     /// # Errors
     /// `OutOfMemory`.
     pub fn broken(&mut self, error: CodecError, out: &mut Vec<u8>) -> Result<Incoming, ErrorKind> {
+        if error.kind == ErrorKind::TooLarge {
+            let why = text::string(format_args!("a message may have {} bytes", error.offset));
+            self.problem = Some(Problem::TooLarge(error.offset));
+            return self.answer(INVALID_REQUEST, Id::Null, &why, None, out);
+        }
         self.problem = Some(Problem::Unreadable(error));
         let why = self.reason(error, b"");
         self.answer(PARSE_ERROR, Id::Null, &why, None, out)

@@ -45,7 +45,8 @@ local function raised(self, co, e)
   else
     local meta = getmetatable(e)
     if type(meta) == "table" and rawget(meta, "__tostring") then
-      local ok, told = pcall(tostring, e) -- it is the handler's code, too, and may fail like that
+      -- It is the handler's code, too: it may fail like that, and has a deadline like that.
+      local ok, told = resume(create(function() return tostring(e) end))
       if ok and type(told) == "string" then text = told end
     end
     text = text or "(error object is a " .. type(e) .. " value)"

@@ -32,6 +32,7 @@ pub mod scalars;
 pub mod send;
 pub mod services;
 pub mod short;
+pub mod slice;
 pub mod soft_hook;
 pub mod state;
 pub mod stop_hook;
