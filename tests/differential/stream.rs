@@ -1,7 +1,7 @@
 //! A stream of messages cut in pieces: the same messages however it is cut, and the same made of each.
 
 use super::random::Random;
-use fkrpc::codec::{cbor, json, Integers, Tape};
+use fkrpc::codec::{cbor, json, ErrorKind, Integers, Tape};
 use fkrpc::envelope::Encoding;
 use fkrpc::frame::{Framing, Inbox};
 use fkrpc::message::{Envelope, ErrorObject, Keys};
@@ -31,6 +31,7 @@ pub fn is_the_same_however_cut(stream: &[u8], cuts: u64) {
     }
     lines(stream);
     items(stream);
+    too_long_ones_are_passed_over(stream, cuts);
     for integers in [Integers::I64, Integers::Double] {
         quick_or_not_it_is_the_same_reply(stream, integers);
     }
@@ -105,6 +106,60 @@ fn items(stream: &[u8]) {
         rest = &rest[length..];
     }
     assert!(matches!(inbox.next(&mut message), Ok(false) | Err(_)), "{stream:02x?}");
+}
+
+/// With a limit each longer message is reported once, and the others are there as ever. Of items only whole sequences
+/// are looked at: in one that is too long it is not known what comes first, that it is or that it is broken. One that
+/// claims to be 64 times too long is not passed over, and left out here as well.
+fn too_long_ones_are_passed_over(stream: &[u8], cuts: u64) {
+    let limit = 1 + (cuts >> 32) as usize % 40;
+    let judge = |message: &[u8]| (message.len() <= limit).then(|| message.to_vec());
+
+    let mut expected: Vec<_> = stream.split(|&byte| byte == b'\n').map(judge).collect();
+    // The last is no line yet, and no message, but it can be too long already.
+    if let Some(Some(_)) = expected.last() {
+        expected.pop();
+    }
+    assert_eq!(
+        within(Framing::Line, limit, &cut(stream, cuts)),
+        expected,
+        "{}",
+        stream.escape_ascii()
+    );
+
+    let (mut expected, mut rest) = (Vec::new(), stream);
+    while let Some(length) = crate::cbor_support::well_formed(rest) {
+        expected.push(judge(&rest[..length]));
+        rest = &rest[length..];
+    }
+    if rest.is_empty() && stream.len() <= 64 * limit {
+        assert_eq!(
+            within(Framing::CborSequence, limit, &cut(stream, cuts)),
+            expected,
+            "{stream:02x?}"
+        );
+    }
+}
+
+/// The messages of a stream in pieces, and nothing in place of those that are too long.
+fn within(framing: Framing, limit: usize, pieces: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
+    let mut inbox = Inbox::new(framing, usize::MAX);
+    inbox.set_limit(limit);
+    let (mut seen, mut message) = (Vec::new(), Vec::new());
+    for piece in pieces {
+        inbox.append(piece).unwrap();
+        loop {
+            match inbox.next(&mut message) {
+                Ok(true) => seen.push(Some(message.clone())),
+                Ok(false) => break,
+                Err(error) => {
+                    assert_eq!(error.kind, ErrorKind::TooLarge);
+                    seen.push(None);
+                }
+            }
+        }
+    }
+    seen
 }
 
 /// A reply that is read without a tape is the reply that would be read with one.
