@@ -4,7 +4,7 @@ LUA ?= lua5.4
 # rustup's own place, for shells that have not read its settings; what is on the PATH goes first.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build spec test lint packaging dist demo bench bench-codec bench-channel bench-large bench-load bench-replay bench-game bench-watchdog clean
+.PHONY: help setup build spec test fuzz lint packaging dist demo bench bench-codec bench-channel bench-large bench-load bench-replay bench-game bench-watchdog clean
 
 help: ## list the targets
 	@echo "fkrpc: make TARGET [LUA=lua5.3]"
@@ -22,8 +22,12 @@ spec: ## build and run the specs under LUA; ARGS goes to busted
 test: setup ## everything: lints, cargo test, specs under every Lua, packaging
 	@sh scripts/test.sh
 
+fuzz: ## the fuzz targets, FUZZ_TIME seconds or FUZZ_RUNS inputs each; TARGETS="json_differential ...": those
+	@sh scripts/fuzz.sh $(TARGETS)
+
 lint: ## cargo fmt, clippy, luacheck
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --features lua54 -- -D warnings
 	luacheck --quiet . rockspec/*.rockspec
