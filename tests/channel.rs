@@ -6,7 +6,7 @@ use fkrpc::wire::Wire;
 
 /// A channel that has read `arrived` and whose other end is closed, and that end.
 fn channel(arrived: &[u8]) -> (Channel, Wire) {
-    let (ours, mut theirs) = Wire::pair();
+    let (ours, mut theirs) = Wire::pair().unwrap();
     theirs.send(arrived).unwrap();
     theirs.close_output();
     (Channel::new(ours, b"").unwrap(), theirs)
@@ -14,7 +14,7 @@ fn channel(arrived: &[u8]) -> (Channel, Wire) {
 
 #[test]
 fn what_was_read_before_comes_first() {
-    let (ours, mut theirs) = Wire::pair();
+    let (ours, mut theirs) = Wire::pair().unwrap();
     theirs.send(b"ine\nsecond\n").unwrap();
     let mut channel = Channel::new(ours, b"first l").unwrap();
     let mut line = Vec::new();
@@ -85,7 +85,7 @@ fn lines_items_and_bytes_can_be_mixed() {
 
 #[test]
 fn nothing_is_sent_before_it_is_flushed() {
-    let (ours, mut theirs) = Wire::pair();
+    let (ours, mut theirs) = Wire::pair().unwrap();
     let mut channel = Channel::new(ours, b"").unwrap();
     let mut sent = Vec::new();
     channel.write(b"a pac").unwrap();
@@ -99,7 +99,7 @@ fn nothing_is_sent_before_it_is_flushed() {
 
 #[test]
 fn a_failed_flush_says_so_and_keeps_nothing() {
-    let (ours, theirs) = Wire::pair();
+    let (ours, theirs) = Wire::pair().unwrap();
     let mut channel = Channel::new(ours, b"").unwrap();
     drop(theirs);
     channel.write(b"lost").unwrap();

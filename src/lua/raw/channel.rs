@@ -11,6 +11,7 @@ use super::open::push_function;
 use super::state::{enter, guarded, leave, push_bytes, raise, string, Job, Panic, OPTIONS};
 use crate::channel::{Channel, Failure, Found};
 use crate::sys::{error::describe, stdio};
+use crate::text::{self, or_no_memory};
 use crate::wire::Wire;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
@@ -57,11 +58,11 @@ pub unsafe extern "C-unwind" fn open(lua: *mut lua_State) -> c_int {
                 error.errno
             })?;
             let wire = Wire::descriptors(taken.input, taken.output).map_err(|error| {
-                (*job).message = error.to_string();
+                (*job).message = describe(&error);
                 error.raw_os_error().unwrap_or(0)
             })?;
             let channel = Channel::new(wire, &taken.leftover).map_err(|error| {
-                (*job).message = error.kind.to_string();
+                (*job).message = text::string(format_args!("{}", error.kind));
                 libc::ENOMEM
             })?;
             place.write(channel);
@@ -87,7 +88,7 @@ unsafe fn system_failure(lua: *mut lua_State, job: *mut Job, errno: i32) -> c_in
     // SAFETY: the message is the job's; may raise.
     unsafe {
         ffi::lua_pushnil(lua);
-        push_bytes(lua, (*job).message.as_bytes());
+        push_bytes(lua, or_no_memory((*job).message.as_bytes()));
         ffi::lua_pushinteger(lua, i64::from(errno));
         leave(lua, job);
         3
@@ -106,11 +107,12 @@ unsafe fn read(lua: *mut lua_State, work: impl FnOnce(&mut Channel, &mut Vec<u8>
             let found = work(&mut *channel, &mut (*job).source);
             found.map_err(|failure| match failure {
                 Failure::Broken(error) => {
-                    (*job).message = error.kind.to_string();
+                    (*job).message = text::string(format_args!("{}", error.kind));
                     true
                 }
                 Failure::System(error) => {
-                    (*job).message = format!("fkrpc: cannot read from the parent: {}", describe(&error));
+                    (*job).message =
+                        text::string(format_args!("fkrpc: cannot read from the parent: {}", describe(&error)));
                     false
                 }
             })
@@ -129,12 +131,12 @@ unsafe fn read(lua: *mut lua_State, work: impl FnOnce(&mut Channel, &mut Vec<u8>
             }
             Ok(Err(true)) => {
                 ffi::lua_pushnil(lua);
-                push_bytes(lua, (*job).message.as_bytes());
+                push_bytes(lua, or_no_memory((*job).message.as_bytes()));
                 leave(lua, job);
                 2
             }
             Ok(Err(false)) => {
-                push_bytes(lua, (*job).message.as_bytes());
+                push_bytes(lua, or_no_memory((*job).message.as_bytes()));
                 leave(lua, job);
                 ffi::lua_error(lua)
             }

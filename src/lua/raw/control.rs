@@ -5,6 +5,7 @@
 
 use super::connection::check;
 use super::state::{guarded, raise, Panic};
+use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
@@ -59,8 +60,8 @@ pub unsafe extern "C-unwind" fn name(lua: *mut lua_State) -> c_int {
     unsafe {
         let conn = check(lua, 1);
         ffi::luaL_checktype(lua, 2, ffi::LUA_TSTRING);
-        let text = super::state::string(lua, 2);
-        if guarded(|| (*conn).core.name = String::from_utf8_lossy(text).into_owned()).is_err() {
+        let bytes = super::state::string(lua, 2);
+        if guarded(|| (*conn).core.name = Some(text::lossy(bytes))).is_err() {
             raise(lua, Panic::TEXT);
         }
     }

@@ -5,6 +5,7 @@
 
 use super::state::{enter, guarded, leave, push_bytes, raise, string, Panic};
 use crate::sys::lock::{self, Lock};
+use crate::text::or_no_memory;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_int, c_void};
 use std::os::fd::BorrowedFd;
@@ -44,7 +45,7 @@ unsafe fn answer(lua: *mut lua_State, work: impl FnOnce() -> std::io::Result<()>
             }
             Ok(Err(errno)) => {
                 ffi::lua_pushnil(lua);
-                push_bytes(lua, (*job).message.as_bytes());
+                push_bytes(lua, or_no_memory((*job).message.as_bytes()));
                 ffi::lua_pushinteger(lua, i64::from(errno));
                 leave(lua, job);
                 3

@@ -17,6 +17,7 @@ use super::state::{enter, guarded, leave, push_bytes, raise, string, Job, Panic}
 use crate::codec::{cbor, json, ErrorKind};
 use crate::envelope::Encoding;
 use crate::peer::quick::Scalar;
+use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
@@ -172,8 +173,8 @@ unsafe fn unsent(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, kind: Opti
             None => {}
         }
         let copied = guarded(|| {
-            let reason = (*conn).core.broken.clone();
-            (*job).message = reason.unwrap_or_else(|| "the connection is closed".into());
+            let reason = (*conn).core.broken.as_deref();
+            (*job).message = text::copy(reason.unwrap_or("the connection is closed"));
         });
         if copied.is_err() {
             raise(lua, Panic::TEXT);

@@ -9,6 +9,7 @@ use super::stop_hook::plant;
 use crate::message::{Id, INTERNAL_ERROR};
 use crate::sys::error::SysError;
 use crate::sys::timer::{self, Tick};
+use crate::text::or_no_memory;
 use crate::watchdog::Verdict;
 use mlua::ffi::{self, lua_State};
 use std::cell::UnsafeCell;
@@ -256,7 +257,7 @@ pub unsafe fn refused(lua: *mut lua_State, error: &io::Error) -> c_int {
             raise(lua, Panic::TEXT);
         }
         ffi::lua_pushnil(lua);
-        push_bytes(lua, (*job).message.as_bytes());
+        push_bytes(lua, or_no_memory((*job).message.as_bytes()));
         ffi::lua_pushinteger(lua, i64::from(errno));
         leave(lua, job);
         3

@@ -5,7 +5,7 @@
 //! could not be executed: that is an error here, with its errno.
 #![allow(unsafe_code)]
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -14,6 +14,7 @@ use std::path::Path;
 
 use super::{abandoned, system, Child, Process};
 use crate::sys::{fd, SysError};
+use crate::text;
 
 /// What to run, and how.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub struct Command<'a> {
     /// The arguments after the program's name.
     pub args: Vec<&'a OsStr>,
     /// Changes to the environment, in order; `None` removes. The rest is inherited.
-    pub env: Vec<(OsString, Option<OsString>)>,
+    pub env: Vec<(&'a OsStr, Option<&'a OsStr>)>,
     /// The working directory; a relative `program` path counts from there. `None`: this process's own.
     pub cwd: Option<&'a Path>,
 }
@@ -39,15 +40,19 @@ pub fn spawn(command: &Command<'_>) -> Result<Process, SysError> {
     abandoned::reap();
     for (name, _) in &command.env {
         if name.is_empty() || name.as_bytes().contains(&b'=') {
-            let error = io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} cannot name a variable"));
-            return Err(SysError::new(
-                &command.what(),
-                &error,
-                "a name is not empty and has no \"=\"",
-            ));
+            let what = command.what();
+            return Err(SysError {
+                message: text::string(format_args!(
+                    "{what}: {name:?} cannot name a variable; a name is not empty and has no \"=\""
+                )),
+                errno: libc::EINVAL,
+            });
         }
     }
-    start(command).map_err(|error| command.failure(&error))
+    command
+        .fits()
+        .and_then(|()| start(command))
+        .map_err(|error| command.failure(&error))
 }
 
 fn start(command: &Command<'_>) -> io::Result<Process> {
@@ -86,8 +91,30 @@ fn start(command: &Command<'_>) -> io::Result<Process> {
 }
 
 impl Command<'_> {
+    /// The standard library copies all of a command, and ends the process where there is no memory for that. So as much
+    /// as it takes is had and given back before: a command as large as what is left is an error.
+    fn fits(&self) -> io::Result<()> {
+        // Of each text it has up to three copies at a time, and pointers and map nodes around them. The inherited
+        // environment, which it copies when there are changes to it, is small.
+        const EACH: usize = 256;
+        const REST: usize = 256 << 10;
+        let texts = std::iter::once(self.program)
+            .chain(self.args.iter().copied())
+            .chain(self.cwd.map(Path::as_os_str))
+            .chain(
+                self.env
+                    .iter()
+                    .flat_map(|(name, value)| [Some(*name), *value])
+                    .flatten(),
+            );
+        let size = texts.fold(REST, |size, text| size + EACH + 3 * text.len()); // OK because the texts are in memory
+        Vec::<u8>::new()
+            .try_reserve_exact(size)
+            .map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM))
+    }
+
     fn what(&self) -> String {
-        format!("cannot run {:?}", self.program)
+        text::string(format_args!("cannot run {:?}", self.program))
     }
 
     /// The error with what the kernel leaves out: ENOENT and EACCES do not say whether the directory, the program or
@@ -106,7 +133,7 @@ impl Command<'_> {
         }
         if let Some(directory) = self.cwd {
             if !directory.is_dir() {
-                let what = format!("cannot run {:?} in {directory:?}", self.program);
+                let what = text::string(format_args!("cannot run {:?} in {directory:?}", self.program));
                 return SysError::new(&what, error, "the working directory must exist and be a directory");
             }
         }
@@ -125,11 +152,11 @@ impl Command<'_> {
             .env
             .iter()
             .rev()
-            .find(|(name, _)| name == "PATH")
-            .map(|(_, value)| value.clone());
+            .find(|(name, _)| *name == "PATH")
+            .map(|(_, value)| value.map(OsStr::to_os_string));
         let advice = match own.unwrap_or_else(|| std::env::var_os("PATH")) {
-            Some(path) => format!("PATH={}", path.to_string_lossy()),
-            None => "PATH is not set".to_owned(),
+            Some(path) => text::string(format_args!("PATH={}", text::lossy(path.as_bytes()))),
+            None => text::copy("PATH is not set"),
         };
         SysError::new(&self.what(), error, &advice)
     }

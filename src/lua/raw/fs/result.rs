@@ -8,6 +8,7 @@ use super::root;
 use crate::fs::{Base, Error, Stat};
 use crate::lua::raw::builder::Builder;
 use crate::lua::raw::state::{enter, guarded, leave, push_bytes, raise, Job, Panic};
+use crate::text::or_no_memory;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_int, CStr};
 
@@ -39,7 +40,7 @@ pub unsafe fn run<R: Copy>(
             }
             Ok(Err(errno)) => {
                 ffi::lua_pushnil(lua);
-                push_bytes(lua, &(*job).out);
+                push_bytes(lua, or_no_memory(&(*job).out));
                 ffi::lua_pushinteger(lua, i64::from(errno));
                 leave(lua, job);
                 3

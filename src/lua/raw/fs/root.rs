@@ -9,6 +9,7 @@ use super::arguments::Arguments;
 use super::push_functions;
 use crate::fs::{Base, Error, Resolver};
 use crate::lua::raw::state::{enter, guarded, leave, push_bytes, raise, Panic, OPTIONS};
+use crate::text::or_no_memory;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
@@ -95,7 +96,7 @@ pub unsafe extern "C-unwind" fn open(lua: *mut lua_State) -> c_int {
         };
         if let Some(errno) = failed {
             ffi::lua_pushnil(lua);
-            push_bytes(lua, &(*job).out);
+            push_bytes(lua, or_no_memory(&(*job).out));
             ffi::lua_pushinteger(lua, i64::from(errno.unwrap_or(0)));
             leave(lua, job);
             return 3;
