@@ -5,7 +5,7 @@
 
 use super::builder::Builder;
 use super::encode;
-use super::state::{enter, guarded, leave, raise, string, Panic, OPTIONS};
+use super::state::{enter, guarded, leave, string, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::cbor::{self, ScanOptions};
 use crate::codec::{CodecError, ErrorKind};
@@ -157,7 +157,7 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
                 (*job).message = text::string(format_args!("{} at byte {}", error.kind, error.offset + 1));
                 encode::failure(lua, job, error.offset)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

@@ -8,7 +8,7 @@
 //! into the job's buffers, and pushes results last.
 
 use super::open::push_function;
-use super::state::{enter, guarded, leave, push_bytes, raise, string, Job, Panic, OPTIONS};
+use super::state::{enter, guarded, leave, push_bytes, raise, string, Job, OPTIONS};
 use crate::channel::{Channel, Failure, Found};
 use crate::sys::{error::describe, stdio};
 use crate::text::{self, or_no_memory};
@@ -78,7 +78,7 @@ pub unsafe extern "C-unwind" fn open(lua: *mut lua_State) -> c_int {
                 5
             }
             Ok(Err(errno)) => system_failure(lua, job, errno),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -140,7 +140,7 @@ unsafe fn read(lua: *mut lua_State, work: impl FnOnce(&mut Channel, &mut Vec<u8>
                 leave(lua, job);
                 ffi::lua_error(lua)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -180,7 +180,7 @@ unsafe extern "C-unwind" fn write(lua: *mut lua_State) -> c_int {
             match guarded(|| (*channel).write(bytes)) {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => raise(lua, b"not enough memory"),
-                Err(Panic) => raise(lua, Panic::TEXT),
+                Err(panic) => panic.raise(lua),
             }
         }
         ffi::lua_settop(lua, 1);
@@ -208,7 +208,7 @@ unsafe extern "C-unwind" fn flush(lua: *mut lua_State) -> c_int {
                 1
             }
             Ok(Err(errno)) => system_failure(lua, job, errno),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::cbor::Cbor;
 use super::hook::FINDER;
 use super::json::Json;
 use super::open::push_upvalues;
-use super::state::{enter, guarded, leave, push_bytes, raise, string, Panic};
+use super::state::{enter, guarded, leave, push_bytes, string};
 use super::walk::{Fail, Format, Policy, Walk};
 use super::{encode, path};
 use crate::codec::{cbor, json, Big, CodecError, ErrorKind};
@@ -164,7 +164,7 @@ unsafe fn encode_or_raise<F: Format>(lua: *mut lua_State, format: F, policy: Pol
                 leave(lua, job);
                 ffi::lua_error(lua)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -216,7 +216,7 @@ unsafe extern "C-unwind" fn json_decode(lua: *mut lua_State) -> c_int {
                 leave(lua, job);
                 lenient(lua)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -293,7 +293,7 @@ unsafe extern "C-unwind" fn cbor_decode(lua: *mut lua_State) -> c_int {
                 leave(lua, job);
                 lenient(lua)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

@@ -8,7 +8,7 @@
 use super::cbor::{self, Cbor};
 use super::json;
 use super::receive::out_of_memory;
-use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, Job, Panic, ANCHORS};
+use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, Job, ANCHORS};
 use super::walk::Policy;
 use crate::connection::Connection;
 use crate::envelope::Encoding;
@@ -207,7 +207,7 @@ pub unsafe extern "C-unwind" fn stdio(lua: *mut lua_State) -> c_int {
                 1
             }
             Ok(Err(errno)) => system_failure(lua, job, errno),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -232,7 +232,7 @@ pub unsafe extern "C-unwind" fn pair(lua: *mut lua_State) -> c_int {
         match made {
             Ok(Ok(())) => {}
             Ok(Err(kind)) => out_of_memory(lua, kind),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
         finish(lua, at);
         finish(lua, at + 1);
@@ -272,7 +272,7 @@ pub unsafe extern "C-unwind" fn adopt(lua: *mut lua_State) -> c_int {
                 1
             }
             Ok(Err(errno)) => system_failure(lua, job, errno),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

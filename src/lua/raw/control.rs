@@ -4,7 +4,7 @@
 //! As for [`super::connection`].
 
 use super::connection::check;
-use super::state::{guarded, raise, Panic};
+use super::state::guarded;
 use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
@@ -17,8 +17,8 @@ pub unsafe extern "C-unwind" fn close(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let conn = check(lua, 1);
-        if guarded(|| (*conn).core.close()).is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = guarded(|| (*conn).core.close()) {
+            panic.raise(lua);
         }
     }
     0
@@ -32,8 +32,8 @@ pub unsafe extern "C-unwind" fn close_output(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let conn = check(lua, 1);
-        if guarded(|| (*conn).core.wire.close_output()).is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = guarded(|| (*conn).core.wire.close_output()) {
+            panic.raise(lua);
         }
     }
     0
@@ -46,7 +46,10 @@ pub unsafe extern "C-unwind" fn close_output(lua: *mut lua_State) -> c_int {
 pub unsafe extern "C-unwind" fn stop(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
-        (*check(lua, 1)).core.stop();
+        let conn = check(lua, 1);
+        if let Err(panic) = guarded(|| (*conn).core.stop()) {
+            panic.raise(lua);
+        }
     }
     0
 }
@@ -61,8 +64,8 @@ pub unsafe extern "C-unwind" fn name(lua: *mut lua_State) -> c_int {
         let conn = check(lua, 1);
         ffi::luaL_checktype(lua, 2, ffi::LUA_TSTRING);
         let bytes = super::state::string(lua, 2);
-        if guarded(|| (*conn).core.name = Some(text::lossy(bytes))).is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = guarded(|| (*conn).core.name = Some(text::lossy(bytes))) {
+            panic.raise(lua);
         }
     }
     0
@@ -75,7 +78,10 @@ pub unsafe extern "C-unwind" fn name(lua: *mut lua_State) -> c_int {
 pub unsafe extern "C-unwind" fn mute(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
-        (*check(lua, 1)).core.quiet = true;
+        let conn = check(lua, 1);
+        if let Err(panic) = guarded(|| (*conn).core.quiet = true) {
+            panic.raise(lua);
+        }
     }
     0
 }
@@ -88,9 +94,13 @@ pub unsafe extern "C-unwind" fn stats(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof; numbers only.
     unsafe {
         let conn = check(lua, 1);
-        let stats = (*conn).core.peer.stats;
-        let waiting = (*conn).core.peer.waiting();
-        let open = (*conn).core.is_open();
+        let (stats, waiting, open) = match guarded(|| {
+            let core = &raw const (*conn).core;
+            ((*core).peer.stats, (*core).peer.waiting(), (*core).is_open())
+        }) {
+            Ok(seen) => seen,
+            Err(panic) => panic.raise(lua),
+        };
         ffi::lua_createtable(lua, 0, 8);
         for (name, value) in [
             (c"received", stats.received),

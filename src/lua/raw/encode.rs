@@ -4,7 +4,7 @@
 //! As for [`super::json`]: the buffers are the job's, nothing is owned across a call that may raise.
 
 use super::path;
-use super::state::{enter, guarded, leave, push_bytes, raise, Job, Panic};
+use super::state::{enter, guarded, leave, push_bytes, Job};
 use super::walk::{Fail, Format, Policy, Walk};
 use crate::codec::{Big, Integers};
 use crate::text::or_no_memory;
@@ -48,7 +48,7 @@ pub unsafe fn value<F: Format>(lua: *mut lua_State, format: F, policy: Policy) -
                 leave(lua, job);
                 2
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

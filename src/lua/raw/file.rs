@@ -3,7 +3,7 @@
 //! # Proof
 //! Arguments first; the system calls run under `guarded` with bytes that lie on the Lua stack; results last.
 
-use super::state::{enter, guarded, leave, push_bytes, raise, string, Panic};
+use super::state::{enter, guarded, leave, push_bytes, raise, string};
 use crate::sys::lock::{self, Lock};
 use crate::text::or_no_memory;
 use mlua::ffi::{self, lua_State};
@@ -50,7 +50,7 @@ unsafe fn answer(lua: *mut lua_State, work: impl FnOnce() -> std::io::Result<()>
                 leave(lua, job);
                 3
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

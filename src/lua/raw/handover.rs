@@ -6,7 +6,7 @@
 use super::builder::Builder;
 use super::connection::Conn;
 use super::keys;
-use super::state::{anchor, guarded, push_bytes, raise, Job, Panic, ANCHORS};
+use super::state::{anchor, guarded, push_bytes, raise, Job, ANCHORS};
 use crate::codec::tape::Node;
 use crate::codec::ErrorKind;
 use crate::message::{standard_message, Id};
@@ -156,8 +156,8 @@ unsafe fn push_invalid_reply(lua: *mut lua_State, job: *mut Job, what: &str, kin
                 None => text::copy(what),
             };
         });
-        if made.is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = made {
+            panic.raise(lua);
         }
         ffi::lua_pushnil(lua);
         ffi::lua_createtable(lua, 0, 3);

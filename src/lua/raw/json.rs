@@ -8,7 +8,7 @@
 use super::builder::Builder;
 use super::encode;
 use super::short;
-use super::state::{enter, guarded, leave, raise, string, Panic, OPTIONS};
+use super::state::{enter, guarded, leave, string, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::json::{self, ScanOptions};
 use crate::codec::{CodecError, ErrorKind};
@@ -185,7 +185,7 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
                 (*job).message = text::string(format_args!("{kind} at line {line} col {column} (byte {byte})"));
                 encode::failure(lua, job, error.offset)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

@@ -13,8 +13,11 @@ pub mod compat;
 pub mod connection;
 pub mod control;
 pub mod encode;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod file;
 pub mod fs;
+pub mod guard;
 pub mod handover;
 pub mod hook;
 pub mod json;

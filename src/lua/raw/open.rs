@@ -94,7 +94,7 @@ unsafe extern "C-unwind" fn finalize_state(lua: *mut lua_State) -> c_int {
         if !place.is_null() && ffi::lua_getmetatable(lua, 1) != 0 {
             ffi::lua_pushnil(lua);
             ffi::lua_setmetatable(lua, 1);
-            (*place).finalize();
+            let _ = super::state::guarded(|| (*place).finalize());
         }
     }
     0
@@ -297,7 +297,11 @@ unsafe fn push_module(lua: *mut lua_State, anchors: c_int, name: &[u8]) -> c_int
         if ffi::lua_type(lua, -1) != ffi::LUA_TNIL {
             return 1;
         }
-        let Some(module) = modules::find(name) else { return 0 };
+        let module = match super::state::guarded(|| modules::find(name)) {
+            Ok(Some(module)) => module,
+            Ok(None) => return 0,
+            Err(panic) => panic.raise(lua),
+        };
         let status = ffi::luaL_loadbufferx(
             lua,
             module.source.as_ptr().cast(),

@@ -4,7 +4,7 @@
 //! As for [`super::connection`]: the process is written into its userdata before the metatable is set; system calls
 //! run under `guarded`, where the only Lua calls are raw reads that cannot raise.
 
-use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, string, Panic, ANCHORS};
+use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, string, ANCHORS};
 use crate::sys::error::describe;
 use crate::sys::process::{self, Command, Process};
 use crate::text::{self, or_no_memory};
@@ -163,7 +163,7 @@ pub unsafe extern "C-unwind" fn spawn(lua: *mut lua_State) -> c_int {
                 leave(lua, job);
                 3
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -178,8 +178,8 @@ unsafe fn io_failure(lua: *mut lua_State, what: &str, errno: i32) -> c_int {
             let error = io::Error::from_raw_os_error(errno);
             (*job).message = text::string(format_args!("{what}: {}", describe(&error)));
         });
-        if made.is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = made {
+            panic.raise(lua);
         }
         ffi::lua_pushnil(lua);
         push_bytes(lua, or_no_memory((*job).message.as_bytes()));
@@ -221,7 +221,7 @@ pub unsafe extern "C-unwind" fn wait(lua: *mut lua_State) -> c_int {
             Ok(Err(errno)) => {
                 return io_failure(lua, "cannot wait for the process", errno);
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         };
         ffi::lua_createtable(lua, 0, 5);
         let number = |name: &std::ffi::CStr, value: Option<i64>| {
@@ -249,7 +249,10 @@ pub unsafe extern "C-unwind" fn pid(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let child = check(lua, 1);
-        ffi::lua_pushinteger(lua, i64::from((*child).process.pid()));
+        match guarded(|| (*child).process.pid()) {
+            Ok(pid) => ffi::lua_pushinteger(lua, i64::from(pid)),
+            Err(panic) => panic.raise(lua),
+        }
         1
     }
 }
@@ -274,7 +277,7 @@ pub unsafe extern "C-unwind" fn signal(lua: *mut lua_State) -> c_int {
                 1
             }
             Ok(Err(errno)) => io_failure(lua, "cannot signal the process", errno),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

@@ -11,7 +11,7 @@
 use super::chain;
 use super::connection::{check, kept_deadline, push_deadline, Conn, Handing};
 use super::handover::{push_local_error, push_reply, push_request};
-use super::state::{enter, guarded, leave, push_bytes, raise, Job, Panic};
+use super::state::{enter, guarded, leave, push_bytes, raise, Job};
 use crate::codec::tape::Node;
 use crate::codec::ErrorKind;
 use crate::connection::{Event, Next, Wait};
@@ -46,7 +46,7 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
             let next = match next {
                 Ok(Ok(next)) => next,
                 Ok(Err(kind)) => out_of_memory(lua, kind),
-                Err(Panic) => raise(lua, Panic::TEXT),
+                Err(panic) => panic.raise(lua),
             };
             chain::waited();
             let (slot, method, params) = match next {
@@ -69,8 +69,8 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
             }
             if slot != 0 {
                 refuse(lua, conn, job, slot, method);
-            } else if guarded(|| (*conn).core.unhandled(&(*job).source)).is_err() {
-                raise(lua, Panic::TEXT);
+            } else if let Err(panic) = guarded(|| (*conn).core.unhandled(&(*job).source)) {
+                panic.raise(lua);
             }
             if wait.single {
                 return Got::Event(Event::Handled);
@@ -113,7 +113,7 @@ unsafe fn rescue(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
         match done {
             Ok(Ok(())) => {}
             Ok(Err(kind)) => out_of_memory(lua, kind),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -136,7 +136,7 @@ unsafe fn refuse(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, slot: usiz
         match done {
             Ok(Ok(())) => {}
             Ok(Err(kind)) => out_of_memory(lua, kind),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -281,7 +281,9 @@ pub unsafe fn call_result(
             Got::Event(Event::Eof) => (b"closed", b"the other end closed the connection before it replied"),
             Got::Event(_) => (b"closed", b"the connection is closed"),
         };
-        (*conn).core.peer.forget(id);
+        if let Err(panic) = guarded(|| (*conn).core.peer.forget(id)) {
+            panic.raise(lua);
+        }
         ffi::lua_pushnil(lua);
         ffi::lua_pushnil(lua);
         let copied = guarded(|| (*job).message = text::copy((*conn).core.broken.as_deref().unwrap_or_default()));

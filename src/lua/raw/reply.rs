@@ -9,7 +9,7 @@ use super::hook;
 use super::path;
 use super::receive::{receive, Got};
 use super::send::Encoder;
-use super::state::{anchor, enter, guarded, leave, raise, string, Job, Panic, ANCHORS};
+use super::state::{anchor, enter, guarded, leave, raise, string, Job, ANCHORS};
 use super::walk::Fail;
 use crate::codec::ErrorKind;
 use crate::connection::Wait;
@@ -60,7 +60,7 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
         match done {
             Ok(Ok(())) => {}
             Ok(Err(_)) => raise(lua, b"fkrpc: not enough memory for a reply"),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

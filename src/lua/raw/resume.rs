@@ -8,8 +8,8 @@
 //! catches every error of the coroutine. The coroutine is on the caller's stack or an upvalue meanwhile.
 
 use super::chain::{tracked, Slice};
-use super::state::{raise, state};
-use super::watchdog::{nanoseconds, period, refused};
+use super::state::raise;
+use super::watchdog::{hold, nanoseconds, period, refused};
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_int, CStr};
 
@@ -161,8 +161,8 @@ pub unsafe extern "C-unwind" fn resume_within(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof; the reference to the claim ends before Lua is called again.
     unsafe {
         let limit = nanoseconds(lua, 2);
-        if let Err(error) = (*state(lua)).watchdog.hold(period(limit)) {
-            return refused(lua, &error);
+        if let Err(errno) = hold(lua, period(limit)) {
+            return refused(lua, errno);
         }
         protected(lua, 3, Slice::Part(limit))
     }

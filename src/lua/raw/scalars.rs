@@ -13,7 +13,7 @@ use super::connection::{check, Conn};
 use super::handover::push_local_error;
 use super::hook::exact_integer;
 use super::receive::call_result;
-use super::state::{enter, guarded, leave, push_bytes, raise, string, Job, Panic};
+use super::state::{enter, guarded, leave, push_bytes, raise, string, Job};
 use crate::codec::{cbor, json, ErrorKind};
 use crate::envelope::Encoding;
 use crate::peer::quick::Scalar;
@@ -157,7 +157,7 @@ unsafe fn send(
         });
         match sent {
             Ok(sent) => sent,
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -176,8 +176,8 @@ unsafe fn unsent(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, kind: Opti
             let reason = (*conn).core.broken.as_deref();
             (*job).message = text::copy(reason.unwrap_or("the connection is closed"));
         });
-        if copied.is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = copied {
+            panic.raise(lua);
         }
         ffi::lua_pushnil(lua);
         ffi::lua_pushnil(lua);
@@ -227,7 +227,7 @@ unsafe fn request(lua: *mut lua_State, marker: *const u8) -> c_int {
                     2
                 }
                 Ok(None) => call_result(lua, conn, job, id, None),
-                Err(Panic) => raise(lua, Panic::TEXT),
+                Err(panic) => panic.raise(lua),
             },
             Err(kind) => unsent(lua, conn, job, kind),
         };

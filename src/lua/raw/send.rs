@@ -8,7 +8,7 @@ use super::chain;
 use super::connection::{check, deadline, params_policy, Conn, WireFormat};
 use super::path;
 use super::receive::call_result;
-use super::state::{enter, guarded, leave, raise, string, Job, Panic};
+use super::state::{enter, guarded, leave, string, Job};
 use super::walk::{Fail, Policy, Walk};
 use crate::codec::ErrorKind;
 use crate::text;
@@ -103,7 +103,7 @@ unsafe fn send_call(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, with_id
         });
         match sent {
             Ok(sent) => sent,
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -169,8 +169,8 @@ unsafe fn bad_call(lua: *mut lua_State, job: *mut Job, fail: Fail, number: &str,
                 b")",
             ]);
         });
-        if made.is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = made {
+            panic.raise(lua);
         }
         ffi::luaL_where(lua, 2);
         super::state::push_bytes(lua, text::or_no_memory(&(*job).out));
@@ -187,8 +187,8 @@ unsafe fn push_closed(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
             let reason = (*conn).core.broken.as_deref();
             (*job).message = text::copy(reason.unwrap_or("the connection is closed"));
         });
-        if copied.is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = copied {
+            panic.raise(lua);
         }
         super::handover::push_local_error(lua, b"closed", (*job).message.as_bytes());
     }
@@ -286,7 +286,7 @@ pub unsafe extern "C-unwind" fn send_raw(lua: *mut lua_State) -> c_int {
                 push_closed(lua, conn, job);
                 2
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         };
         leave(lua, job);
         count

@@ -9,9 +9,9 @@
 //! state; it is forgotten when that is closed.
 
 use super::open::push_anchors;
-use super::state::{anchor, state, ANCHORS};
+use super::state::{anchor, guarded, state, ANCHORS};
 use super::stop_hook::in_prelude;
-use super::watchdog::refused;
+use super::watchdog::{hold, refused};
 use crate::watchdog::bursts::Bursts;
 use mlua::ffi::{self, lua_Debug, lua_Hook, lua_State};
 use std::ffi::c_int;
@@ -88,11 +88,16 @@ pub unsafe extern "C-unwind" fn soft_function(lua: *mut lua_State) -> c_int {
         if ffi::lua_type(lua, 1) != ffi::LUA_TTABLE {
             WANTED.store(false, Relaxed);
             forget_main();
-            (*claim).soft = false;
-            (*claim).release();
+            let released = guarded(|| {
+                (*claim).soft = false;
+                (*claim).release();
+            });
+            if let Err(panic) = released {
+                panic.raise(lua);
+            }
         } else {
-            if let Err(error) = (*claim).hold(PERIOD) {
-                return refused(lua, &error);
+            if let Err(errno) = hold(lua, PERIOD) {
+                return refused(lua, errno);
             }
             (*claim).soft = true;
             ffi::lua_rawseti(lua, ANCHORS, anchor::SOFT_HOOKS);

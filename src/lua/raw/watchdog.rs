@@ -4,7 +4,7 @@
 
 use super::chain::{here, innermost, CHAIN, WATCHDOG};
 use super::soft_hook;
-use super::state::{enter, guarded, leave, push_bytes, raise, state, Panic};
+use super::state::{enter, guarded, leave, push_bytes, raise, state};
 use super::stop_hook::plant;
 use crate::message::{Id, INTERNAL_ERROR};
 use crate::sys::error::SysError;
@@ -234,27 +234,47 @@ pub unsafe fn nanoseconds(lua: *mut lua_State, index: c_int) -> u64 {
     }
 }
 
+/// [`Claim::hold`] for the running function's state, under `guarded`; what it says as an errno, which owns nothing.
+///
+/// # Safety
+/// In a raw function whose frames own nothing. Raises where there was a panic.
+pub unsafe fn hold(lua: *mut lua_State, period: Duration) -> Result<(), i32> {
+    // SAFETY: by contract; the reference to the claim ends before Lua is called again.
+    unsafe {
+        let claim = &raw mut (*state(lua)).watchdog;
+        let held = guarded(|| {
+            (*claim)
+                .hold(period)
+                .map_err(|error| error.raw_os_error().unwrap_or(libc::EINVAL))
+        });
+        match held {
+            Ok(held) => held,
+            Err(panic) => panic.raise(lua),
+        }
+    }
+}
+
 /// `nil, message, errno`
 ///
 /// # Safety
 /// In a raw function whose frames own nothing. May raise.
-pub unsafe fn refused(lua: *mut lua_State, error: &io::Error) -> c_int {
+pub unsafe fn refused(lua: *mut lua_State, errno: i32) -> c_int {
     let marker = 0u8;
     // SAFETY: the text is the job's.
     unsafe {
         let job = enter(lua, &marker);
-        let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
         let made = guarded(|| {
+            let error = io::Error::from_raw_os_error(errno);
             let advice = match errno {
                 libc::EBUSY => "another thread of this process has it, or every real-time signal has a handler",
                 libc::ECANCELED => "the Lua state is being closed",
                 libc::ENOSYS => "it needs 64-bit Linux",
                 _ => "",
             };
-            (*job).message = SysError::new("the watchdog cannot be turned on", error, advice).message;
+            (*job).message = SysError::new("the watchdog cannot be turned on", &error, advice).message;
         });
-        if made.is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = made {
+            panic.raise(lua);
         }
         ffi::lua_pushnil(lua);
         push_bytes(lua, or_no_memory((*job).message.as_bytes()));
@@ -273,13 +293,15 @@ pub unsafe extern "C-unwind" fn limit_function(lua: *mut lua_State) -> c_int {
     unsafe {
         let claim = &raw mut (*state(lua)).watchdog;
         if ffi::lua_type(lua, 1) <= ffi::LUA_TNIL {
-            (*claim).unlimited();
+            if let Err(panic) = guarded(|| (*claim).unlimited()) {
+                panic.raise(lua);
+            }
             ffi::lua_pushboolean(lua, 1);
             return 1;
         }
         let limit = nanoseconds(lua, 1);
         let grace = ffi::luaL_checknumber(lua, 2).clamp(0.0, 1e9) * 1e9;
-        match (*claim).hold(period(limit)) {
+        match hold(lua, period(limit)) {
             Ok(()) => {
                 if !(*claim).limit {
                     (*claim).limit = true;
@@ -290,7 +312,7 @@ pub unsafe extern "C-unwind" fn limit_function(lua: *mut lua_State) -> c_int {
                 ffi::lua_pushboolean(lua, 1);
                 1
             }
-            Err(error) => refused(lua, &error),
+            Err(errno) => refused(lua, errno),
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::root;
 use crate::fs::{Base, Error, Stat};
 use crate::lua::raw::builder::Builder;
-use crate::lua::raw::state::{enter, guarded, leave, push_bytes, raise, Job, Panic};
+use crate::lua::raw::state::{enter, guarded, leave, push_bytes, Job};
 use crate::text::or_no_memory;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_int, CStr};
@@ -45,7 +45,7 @@ pub unsafe fn run<R: Copy>(
                 leave(lua, job);
                 3
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

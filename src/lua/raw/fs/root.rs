@@ -8,7 +8,7 @@
 use super::arguments::Arguments;
 use super::push_functions;
 use crate::fs::{Base, Error, Resolver};
-use crate::lua::raw::state::{enter, guarded, leave, push_bytes, raise, Panic, OPTIONS};
+use crate::lua::raw::state::{enter, guarded, leave, push_bytes, OPTIONS};
 use crate::text::or_no_memory;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
@@ -48,8 +48,8 @@ unsafe extern "C-unwind" fn close(lua: *mut lua_State) -> c_int {
     // SAFETY: upvalue 3 of this function is a root's userdata, always.
     unsafe {
         let place = ffi::lua_touserdata(lua, OPTIONS).cast::<Base>();
-        if guarded(|| *place = Base::Closed).is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = guarded(|| *place = Base::Closed) {
+            panic.raise(lua);
         }
         ffi::lua_pushboolean(lua, 1);
         1
@@ -92,7 +92,7 @@ pub unsafe extern "C-unwind" fn open(lua: *mut lua_State) -> c_int {
                 (*job).out = error.message;
                 error.errno
             })),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         };
         if let Some(errno) = failed {
             ffi::lua_pushnil(lua);
