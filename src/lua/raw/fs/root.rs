@@ -7,7 +7,7 @@
 
 use super::arguments::Arguments;
 use super::push_functions;
-use crate::fs::{Base, Error, Resolver};
+use crate::fs::{Base, Resolver};
 use crate::lua::raw::state::{enter, guarded, leave, push_bytes, OPTIONS};
 use crate::text::or_no_memory;
 use mlua::ffi::{self, lua_State};
@@ -82,24 +82,24 @@ pub unsafe extern "C-unwind" fn open(lua: *mut lua_State) -> c_int {
         ffi::lua_setmetatable(lua, userdata);
         let job = enter(lua, &marker);
         let from = base(lua);
-        let opened = guarded(|| -> Result<(), Error> {
-            *place = Base::Root((*from).root(path, resolver)?);
-            Ok(())
-        });
-        let failed = match opened {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(guarded(|| {
+        let opened = guarded(|| -> Result<(), i32> {
+            let root = (*from).root(path, resolver).map_err(|error| {
                 (*job).out = error.message;
                 error.errno
-            })),
+            })?;
+            *place = Base::Root(root);
+            Ok(())
+        });
+        match opened {
+            Ok(Ok(())) => {}
+            Ok(Err(errno)) => {
+                ffi::lua_pushnil(lua);
+                push_bytes(lua, or_no_memory(&(*job).out));
+                ffi::lua_pushinteger(lua, i64::from(errno));
+                leave(lua, job);
+                return 3;
+            }
             Err(panic) => panic.raise(lua),
-        };
-        if let Some(errno) = failed {
-            ffi::lua_pushnil(lua);
-            push_bytes(lua, or_no_memory(&(*job).out));
-            ffi::lua_pushinteger(lua, i64::from(errno.unwrap_or(0)));
-            leave(lua, job);
-            return 3;
         }
         leave(lua, job);
         push_functions(lua, userdata);
