@@ -1,7 +1,8 @@
 //! `cbor.encode` and `cbor.decode`.
 //!
-//! # Proof
-//! As for [`super::json`]. Tag handlers run inside the builder, which owns nothing.
+//! # What may raise
+//! As for [`super::json`]. Tag handlers run inside the builder, which owns nothing; the table of handlers and that of
+//! simple values are upvalues, which they cannot take away.
 
 use super::builder::Builder;
 use super::encode;
@@ -154,7 +155,11 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
                 2
             }
             Ok(Err(error)) => {
-                (*job).message = text::string(format_args!("{} at byte {}", error.kind, error.offset + 1));
+                let (kind, byte) = (error.kind, error.offset + 1);
+                let made = guarded(|| (*job).message = text::string(format_args!("{kind} at byte {byte}")));
+                if let Err(panic) = made {
+                    panic.raise(lua);
+                }
                 encode::failure(lua, job, error.offset)
             }
             Err(panic) => panic.raise(lua),

@@ -2,10 +2,10 @@
 //!
 //! It refuses to be reached from Lua in any other way than through its functions.
 //!
-//! # Proof
-//! The channel lives in a userdata that is upvalue 3 of its functions and of nothing else; it is written there before
-//! the metatable with `__gc` is set. Each function takes its arguments first, works under `guarded` without a Lua call
-//! into the job's buffers, and pushes results last.
+//! # What may raise
+//! Taking arguments, [`enter`] and pushing results. The channel lives in a userdata that is upvalue 3 of its functions
+//! and of nothing else; it is written there before the metatable with `__gc` is set. Each function takes its arguments
+//! first, works under `guarded` without a Lua call into the job's buffers, and pushes results last.
 
 use super::open::push_function;
 use super::state::{enter, guarded, leave, push_bytes, raise, string, Job, OPTIONS};

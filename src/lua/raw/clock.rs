@@ -2,8 +2,8 @@
 //!
 //! Functions without upvalues: they touch nothing of the library's state, and a call is one system call and one push.
 //!
-//! # Proof
-//! Nothing here owns memory, and nothing panics.
+//! # What may raise
+//! Arguments. Nothing here owns memory, and the clocks are read under `guarded`.
 
 use super::state::guarded;
 use crate::sys::clock;

@@ -4,9 +4,10 @@
 //! They refuse nothing themselves: what the scanners or this Lua's stack refuse goes to a function of the prelude that
 //! knows the old decoder's leniencies, and what the walk refuses is raised.
 //!
-//! # Proof
-//! As for [`super::json`]: arguments first, scanning and walking under `guarded`, results from the job. The job is given
-//! back before the prelude's function is called.
+//! # What may raise
+//! As for [`super::json`]: arguments first, scanning and walking under `guarded`, results from the job. The job is
+//! given back before the prelude's function is called. The hook finder, which `lua_pcall` calls in the middle of a
+//! walk, may raise and owns nothing.
 
 use super::builder::Builder;
 use super::cbor::Cbor;
@@ -156,7 +157,9 @@ unsafe fn encode_or_raise<F: Format>(lua: *mut lua_State, format: F, policy: Pol
                 lenient(lua)
             }
             Ok(Err(fail)) => {
-                (*job).out = path::text(&*job, "", fail);
+                if let Err(panic) = guarded(|| (*job).out = path::text(&*job, "", fail)) {
+                    panic.raise(lua);
+                }
                 ffi::luaL_where(lua, 1);
                 push_bytes(lua, who);
                 push_bytes(lua, &(*job).out);

@@ -1,9 +1,10 @@
 //! Connections as userdata: making, closing, looking at them.
 //!
-//! # Proof
-//! A connection's Rust value lives in a userdata with a `__gc`; it is written there before the metatable is set. The
-//! functions take arguments first, do the Lua-free work under `guarded`, and push results last; nothing with a
-//! destructor lies on the Rust stack while Lua may raise.
+//! # What may raise
+//! Taking arguments, making userdata, [`enter`] and pushing results. A connection's Rust value lives in a userdata with
+//! a `__gc`; it is written there before the metatable is set, and between the two nothing raises. The functions take
+//! arguments first, do the Lua-free work under `guarded`, and push results last; nothing with a destructor lies on the
+//! Rust stack while Lua may raise, and no lock or borrow outlives a guarded section.
 
 use super::cbor::{self, Cbor};
 use super::json;

@@ -1,7 +1,8 @@
 //! Closing, stopping, naming a connection, and looking at it.
 //!
-//! # Proof
-//! As for [`super::connection`].
+//! # What may raise
+//! Taking arguments and pushing results, as for [`super::connection`]: the work between is guarded, and only `Copy`
+//! numbers leave it.
 
 use super::connection::check;
 use super::state::guarded;
@@ -108,7 +109,6 @@ pub unsafe extern "C-unwind" fn stats(lua: *mut lua_State) -> c_int {
             (c"replies", stats.replies),
             (c"strays", stats.strays),
             (c"malformed", stats.malformed),
-            (c"unhandled", stats.unhandled),
             (c"unhandled", stats.unhandled),
             (c"waiting", waiting as u64), // OK because usize is at most 64 bits
         ] {

@@ -1,7 +1,8 @@
 //! What the codecs' entry points share: running a walk and handing over its bytes, reading arguments, failing.
 //!
-//! # Proof
-//! As for [`super::json`]: the buffers are the job's, nothing is owned across a call that may raise.
+//! # What may raise
+//! `enter`, `Walk::prepare`, arguments and pushes. As for [`super::json`]: the buffers are the job's, nothing is owned
+//! across a call that may raise (a walk owns nothing, asserted there).
 
 use super::path;
 use super::state::{enter, guarded, leave, push_bytes, Job};
@@ -42,7 +43,9 @@ pub unsafe fn value<F: Format>(lua: *mut lua_State, format: F, policy: Policy) -
                 ffi::lua_error(lua) // the hook's own error, which is on top of the stack
             }
             Ok(Err(fail)) => {
-                (*job).out = path::text(&*job, "", fail);
+                if let Err(panic) = guarded(|| (*job).out = path::text(&*job, "", fail)) {
+                    panic.raise(lua);
+                }
                 ffi::lua_pushnil(lua);
                 push_bytes(lua, or_no_memory(&(*job).out));
                 leave(lua, job);

@@ -1,7 +1,8 @@
 //! Locks on Lua's own file handles, and hard links.
 //!
-//! # Proof
-//! Arguments first; the system calls run under `guarded` with bytes that lie on the Lua stack; results last.
+//! # What may raise
+//! Taking arguments, `enter` and pushing results. The system calls run under `guarded` with bytes that lie on the Lua
+//! stack; an `io::Error`, which has a destructor, does not leave that section: its errno does.
 
 use super::state::{enter, guarded, leave, push_bytes, raise, string};
 use crate::sys::lock::{self, Lock};

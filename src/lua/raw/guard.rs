@@ -1,7 +1,7 @@
 //! Running Lua-free code so that a panic in it becomes a Lua error.
 //!
-//! It refuses to be a way of handling errors: a panic is a bug, and its error says so. It refuses to wrap calls that may
-//! raise: a Lua error that passes through `catch_unwind` aborts where Lua unwinds (LuaJIT, Lua built as C++).
+//! It refuses to be a way of handling errors: a panic is a bug, and its error says so. It refuses to wrap calls that
+//! may raise: a Lua error that passes through `catch_unwind` aborts where Lua unwinds (LuaJIT, Lua built as C++).
 //!
 //! # What may raise
 //! [`Panic::raise`] and nothing else; it owns nothing, because what a panic carried is leaked before. What `work` of

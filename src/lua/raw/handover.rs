@@ -1,7 +1,9 @@
 //! Handing a request or a reply over to Lua: what [`super::receive`] pushes.
 //!
-//! # Proof
-//! As there: everything comes from the job, nothing with a destructor is on the Rust stack.
+//! # What may raise
+//! Every push. As in [`super::receive`] everything pushed comes from the job, or (a string id) from the heap block of a
+//! slot that only the reply releases; nothing with a destructor is on the Rust stack, and no reference into the
+//! connection lives across a push, because finalizers may call it.
 
 use super::builder::Builder;
 use super::connection::Conn;

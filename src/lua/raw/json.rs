@@ -1,9 +1,10 @@
 //! `json.encode` and `json.decode`.
 //!
-//! # Proof
-//! Arguments are taken before anything is owned; scanning and walking run under `guarded`; results are pushed from
-//! the job's buffers, so an error raised by a push skips nothing. The job of a call that is left by an error is found
-//! and cleared by the next call (see [`super::state`]).
+//! # What may raise
+//! Arguments, [`enter`], `Walk::prepare`, the builder and the pushes of results. Arguments are taken before anything is
+//! owned; scanning, walking and the texts of errors run under `guarded`; results are pushed from the job's buffers, so
+//! an error raised by a push skips nothing. The job of a call that is left by an error is found and cleared by the next
+//! call (see [`super::state`]).
 
 use super::builder::Builder;
 use super::encode;
@@ -180,9 +181,14 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
                 2
             }
             Ok(Err(error)) => {
-                let (line, column) = error.line_column(text);
-                let (kind, byte) = (error.kind, error.offset + 1);
-                (*job).message = text::string(format_args!("{kind} at line {line} col {column} (byte {byte})"));
+                let made = guarded(|| {
+                    let (line, column) = error.line_column(text);
+                    let (kind, byte) = (error.kind, error.offset + 1);
+                    (*job).message = text::string(format_args!("{kind} at line {line} col {column} (byte {byte})"));
+                });
+                if let Err(panic) = made {
+                    panic.raise(lua);
+                }
                 encode::failure(lua, job, error.offset)
             }
             Err(panic) => panic.raise(lua),

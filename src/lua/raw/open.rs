@@ -3,9 +3,9 @@
 //! Every submodule is made once per state and cached in the anchors table, so that `require "fkrpc".json` and
 //! `require "fkrpc.json"` are the same table, in whatever order they are asked for.
 //!
-//! # Proof
-//! Everything here may raise and owns nothing: the state is written into its userdata before the userdata gets the
-//! metatable whose `__gc` empties it.
+//! # What may raise
+//! Everything here, and it owns nothing: the state is written into its userdata before the userdata gets the metatable
+//! whose `__gc` empties it, and has no buffers yet. The finalizers work under `guarded` and raise nothing.
 
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{

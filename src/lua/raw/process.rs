@@ -1,8 +1,9 @@
 //! Child processes as userdata: starting, waiting, signalling.
 //!
-//! # Proof
-//! As for [`super::connection`]: the process is written into its userdata before the metatable is set; system calls
-//! run under `guarded`, where the only Lua calls are raw reads that cannot raise.
+//! # What may raise
+//! Taking arguments, `enter`, pushing results. As for [`super::connection`]: the process is written into its userdata
+//! before the metatable is set; system calls run under `guarded`, where the only Lua calls are raw reads that cannot
+//! raise, and what has a destructor there (arguments, errors) does not leave it.
 
 use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, string, ANCHORS};
 use crate::sys::error::describe;

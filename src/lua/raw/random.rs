@@ -2,18 +2,21 @@
 //!
 //! They refuse ranges that are empty or too wide with an error, where Qt's build aborts the process.
 //!
-//! # Proof
-//! Generators have no destructor, so that a longjmp can skip none. They are told by what their userdata holds, its
-//! size and its mark, and not by a metatable: that is two calls instead of four, and a metatable that was given to
-//! another userdata (by the debug library) opens nothing. A pointer to a generator is good while its userdata is an
-//! argument, also across metamethods; no reference to it lives while Lua runs. The generator's own code cannot panic:
-//! it allocates nothing and its indices are in range.
+//! # What may raise
+//! Arguments, and metamethods of a table that is shuffled. Generators have no destructor (asserted below), so that a
+//! longjmp can skip none. They are told by what their userdata holds, its size and its mark, and not by a metatable:
+//! that is two calls instead of four, and a metatable that was given to another userdata (by the debug library) opens
+//! nothing. A pointer to a generator is good while its userdata is an argument, also across metamethods; no reference
+//! to it lives while Lua runs.
 
 use super::argument::{self, check_integer, optional_integer, push_integer, FLOATS_ALONE};
 use super::state::guarded;
 use crate::random::{game, Draw, QRandomGenerator, RangeError};
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, CStr};
+
+// Nothing that a longjmp could skip: see the module's proof.
+const _: () = assert!(!std::mem::needs_drop::<Held>());
 
 /// The name of both classes.
 pub const NAME: &CStr = c"QRandomGenerator";

@@ -3,8 +3,9 @@
 //! A generator lies in its userdata whole, so that the collector sees its 2.5 KB and there is nothing to finalize. No
 //! name is taken in the registry: another module's `luaL_newmetatable(L, "QRandomGenerator")` gets its own metatable.
 //!
-//! # Proof
-//! As for [`super::random`]; constructors have their class's metatable as their third upvalue. The words of a long seed lie in a userdata while they are read.
+//! # What may raise
+//! As for [`super::random`]; constructors have their class's metatable as their third upvalue. The words of a long seed
+//! lie in a userdata while they are read, and the system's refusal leaves its guarded section as an errno.
 
 use super::argument::{self, check_integer, is_absent};
 use super::open::push_function;

@@ -3,10 +3,11 @@
 //! A request comes back as `slot, handler, params, ctx`; slot 0 is a notification. Everything else has nil (or false)
 //! in the slot's place, see each function.
 //!
-//! # Proof
-//! Blocking, reading, scanning and bookkeeping run under `guarded` without any Lua call. What is pushed afterwards
-//! comes from the job (message bytes and tape), which nested calls do not touch; ids are read from the connection's
-//! slots. Nothing with a destructor is on the Rust stack while pushing.
+//! # What may raise
+//! `enter`, arguments and all that is pushed. Blocking, reading, scanning and bookkeeping run under `guarded` without
+//! any Lua call. What is pushed afterwards comes from the job (message bytes and tape), which nested calls do not
+//! touch; ids are read from the connection's slots. Nothing with a destructor is on the Rust stack while pushing
+//! (asserted below). A request whose push raises is remembered in the connection, and the next to receive answers it.
 
 use super::chain;
 use super::connection::{check, kept_deadline, push_deadline, Conn, Handing};
@@ -19,6 +20,9 @@ use crate::peer::Incoming;
 use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
+
+// Nothing that a longjmp could skip: see the module's proof.
+const _: () = assert!(!std::mem::needs_drop::<Next>() && !std::mem::needs_drop::<Got>());
 
 /// What the receiving functions ended with; the values are on the stack.
 pub enum Got {

@@ -1,7 +1,9 @@
 //! Replies; and `step`, a reply and the next message in one call.
 //!
-//! # Proof
-//! As for [`super::send`].
+//! # What may raise
+//! As for [`super::send`]: arguments, `enter` and `Encoder::prepare` before, [`receive`] after a guarded section in
+//! which only the walk's own calls and raw reads with anchored names touch Lua. A slot that is released there is
+//! dropped there.
 
 use super::chain::{self, Serving};
 use super::connection::{check, Conn};

@@ -3,9 +3,10 @@
 //! They do what Lua's own do, message for message; `lua_resume` itself is called here, because what Lua's functions
 //! raise besides would jump past the pop.
 //!
-//! # Proof
-//! Nothing is owned at any time. What runs between push and pop (`lua_resume`, `lua_resetthread`) returns a status: it
-//! catches every error of the coroutine. The coroutine is on the caller's stack or an upvalue meanwhile.
+//! # What may raise
+//! Arguments, and what passes an error on. Nothing is owned at any time. What runs between push and pop (`lua_resume`,
+//! `lua_resetthread`) returns a status: it catches every error of the coroutine. The coroutine is on the caller's stack
+//! or an upvalue meanwhile.
 
 use super::chain::{tracked, Slice};
 use super::state::raise;

@@ -4,9 +4,10 @@
 //! a definite array. Whatever else is given is refused before anything is written, because that parent would wait for
 //! ever on it. Floats with an integral value are sent as integers.
 //!
-//! # Proof
-//! The arguments are checked first, where raising is free. Everything up to the `write(2)` happens in one `guarded`
-//! closure, in which Lua is only asked for values that were checked: no conversion, no allocation, no error.
+//! # What may raise
+//! Arguments (a `__tostring` among them), `enter`, and the result's push. The arguments are checked first, where
+//! raising is free. Everything up to the `write(2)` happens in one `guarded` closure, in which Lua is only asked for
+//! values that were checked: no conversion, no allocation, no error.
 
 use super::chain;
 use super::connection::{check, Conn};

@@ -1,8 +1,9 @@
 //! Sending: calls, notifications, replies, raw bytes; and `step`, a reply and the next message in one call.
 //!
-//! # Proof
-//! `Walk::prepare` (which may raise) comes first; then everything up to the `write(2)` happens in one `guarded`
-//! closure, in which only the walk's own calls touch Lua. What is raised or pushed afterwards comes from the job.
+//! # What may raise
+//! Arguments, `enter` and `Walk::prepare` come first; then everything up to the `write(2)` happens in one `guarded`
+//! closure, in which only the walk's own calls touch Lua. What is raised or pushed afterwards comes from the job. An
+//! [`Encoder`] and the reason for a failure own nothing (asserted below).
 
 use super::chain;
 use super::connection::{check, deadline, params_policy, Conn, WireFormat};
@@ -14,6 +15,9 @@ use crate::codec::ErrorKind;
 use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_char, c_int};
+
+// Nothing that a longjmp could skip: see the module's proof.
+const _: () = assert!(!std::mem::needs_drop::<Encoder>() && !std::mem::needs_drop::<Unsent>());
 
 /// A prepared walk in the wire's format.
 pub enum Encoder {

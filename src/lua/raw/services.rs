@@ -1,7 +1,7 @@
 //! Small services for the prelude: the log, standard texts, forgetting a call, taking bytes off a pair in memory.
 //!
-//! # Proof
-//! As for [`super::connection`].
+//! # What may raise
+//! Arguments and pushes, as for [`super::connection`]; the text of the log stays on the Lua stack.
 
 use super::connection::check;
 use super::receive::out_of_memory;

@@ -4,9 +4,9 @@
 //! at every instruction. Here the ticks find the running coroutine, and once it has run for a second a hook is planted
 //! that calls `f` at the next instruction and is gone.
 //!
-//! # Proof
-//! As the chain's: the tick plants a hook on a state of the chain, or on the main one, which lives as long as the Lua
-//! state; it is forgotten when that is closed.
+//! # What may raise
+//! The hook and the functions, which own nothing. The tick raises nothing: as the chain's, it plants a hook on a state
+//! of the chain, or on the main one, which lives as long as the Lua state; it is forgotten when that is closed.
 
 use super::open::push_anchors;
 use super::state::{anchor, guarded, state, ANCHORS};

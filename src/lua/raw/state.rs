@@ -8,6 +8,11 @@
 //! collector runs inside `lua_pushlstring` may call the codec again), so each nested call has a job of its own, and a
 //! job whose call was left by a longjmp must be recognised. All frames of one Lua state live on one C stack, which
 //! grows downwards: a job that was entered at an address *below* the present frame belongs to a call that is over.
+//!
+//! # What may raise
+//! [`enter`] and [`raise`], [`push_bytes`]; [`leave`] and [`string`] do not. A reference to the [`State`] or to a job
+//! ends before Lua is called, and jobs are boxed: nested calls may make the list of jobs longer meanwhile. `enter`
+//! raises with a static text when it holds nothing.
 
 pub use super::guard::guarded;
 use super::keys::KeyCache;

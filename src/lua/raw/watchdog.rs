@@ -1,6 +1,11 @@
 //! The runaway guard in Lua: who has claimed the ticks, what a tick does, and how the process ends when nothing helps.
 //!
 //! It refuses to know coroutines: they are the [chain](super::chain)'s.
+//!
+//! # What may raise
+//! The functions: arguments, [`refused`] and a panic that is passed on; they own nothing, because the error of the
+//! system leaves its guarded section as an errno. The tick and the end of the process raise nothing and allocate
+//! nothing: they run in a signal handler.
 
 use super::chain::{here, innermost, CHAIN, WATCHDOG};
 use super::soft_hook;

@@ -1,8 +1,8 @@
 //! Running an operation and handing over what it found: a boolean, bytes, names, a table, or nil with a message.
 //!
-//! # Proof
-//! As for [`super`]: the work runs under `guarded` and leaves its results in the job or is `Copy`; only then values are
-//! pushed, and nothing is owned meanwhile.
+//! # What may raise
+//! `enter` and what pushes. As for [`super`]: the work runs under `guarded` and leaves its results in the job or is
+//! `Copy` (a bound of [`run`]); only then values are pushed, and nothing is owned meanwhile.
 
 use super::root;
 use crate::fs::{Base, Error, Stat};

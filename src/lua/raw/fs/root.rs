@@ -2,8 +2,10 @@
 //!
 //! The userdata is never handed to Lua code: it is the third upvalue of a root's functions, and goes when they go.
 //!
-//! # Proof
-//! As for [`crate::lua::raw::process`]: the base is written into its userdata before the metatable is set.
+//! # What may raise
+//! As for [`crate::lua::raw::process`]: a closed base, which owns nothing, is written into its userdata before the
+//! metatable is set, and a real one is put there under `guarded`. No error of [`crate::fs`] leaves a guarded section:
+//! it has a text.
 
 use super::arguments::Arguments;
 use super::push_functions;
