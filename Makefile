@@ -4,7 +4,7 @@ LUA ?= lua5.4
 # rustup's own place, for shells that have not read its settings; what is on the PATH goes first.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build spec test lint packaging dist demo bench bench-codec bench-channel bench-load bench-replay bench-game clean
+.PHONY: help setup build spec test faults asan valgrind lint packaging dist demo bench bench-codec bench-channel bench-load bench-replay bench-game clean
 
 help: ## list the targets
 	@echo "fkrpc: make TARGET [LUA=lua5.3]"
@@ -21,6 +21,15 @@ spec: ## build and run the specs under LUA; ARGS goes to busted
 
 test: setup ## everything: lints, cargo test, specs under every Lua, packaging
 	@sh scripts/test.sh
+
+faults: ## panics on command in every native function, under LUA
+	@sh scripts/faults.sh $(LUA)
+
+asan: ## AddressSanitizer over the specs of codecs and peers, and corpora where there are some
+	@sh scripts/asan.sh
+
+valgrind: ## memcheck over the same
+	@sh scripts/valgrind.sh
 
 lint: ## cargo fmt, clippy, luacheck
 	cargo fmt --check

@@ -1,5 +1,5 @@
-//! Protected calls out of a walk: the encoding hook (`__tocbor`), the next pair of a table that a hook may have changed,
-//! raw fields, LuaJIT's 64-bit cdata.
+//! Protected calls out of a walk: the encoding hook (`__tocbor`), the next pair of a table that a hook may have
+//! changed, raw fields, LuaJIT's 64-bit cdata.
 //!
 //! # What may raise
 //! [`tocbor`] and [`next_pair`], which run inside a function called by `lua_pcall`, which catches it; they own nothing.
