@@ -9,8 +9,10 @@ use std::collections::TryReserveError;
 
 mod chunk;
 mod escape;
+mod unescape;
 
 pub use escape::append_escaped;
+pub use unescape::{append_few, append_unescaped};
 
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 use chunk::sse2::{Chunk, LANES, LANE_BITS};
@@ -22,20 +24,14 @@ use chunk::swar::{Chunk, LANES, LANE_BITS};
 pub struct Run {
     /// Offset of the first `"`, `\` or byte below 0x20, or the length of the source.
     pub end: usize,
-    /// Whether a byte of the run is 0x80 or above.
-    pub high: bool,
+    /// Not zero if a byte of the run is 0x80 or above; perhaps also if one of the few bytes behind it is.
+    pub high: u64,
 }
 
 /// The lane of the lowest mark in a mask that has one.
 #[inline(always)]
 fn first(mask: u64) -> usize {
     (mask.trailing_zeros() / LANE_BITS) as usize // OK because it is at most 64
-}
-
-/// The bits below the lowest mark; all of them if there is none.
-#[inline(always)]
-fn below_first(mask: u64) -> u64 {
-    mask.wrapping_sub(1) & !mask
 }
 
 /// The chunk at `pos`, if the source holds all of it.
@@ -104,17 +100,32 @@ pub fn word_at(source: &[u8], pos: usize) -> Option<u64> {
 /// The end of the run of plain string bytes that starts at `pos`.
 #[inline(always)]
 #[must_use]
-pub fn string_run(source: &[u8], mut pos: usize) -> Run {
+pub fn string_run(source: &[u8], pos: usize) -> Run {
+    if let Some(chunk) = chunk_at(source, pos) {
+        let special = chunk.special();
+        if special != 0 {
+            let end = pos + first(special);
+            return Run {
+                end,
+                high: chunk.high(),
+            };
+        }
+    }
+    long_string_run(source, pos)
+}
+
+/// [`string_run`] for what does not end within a chunk.
+#[inline(never)]
+fn long_string_run(source: &[u8], mut pos: usize) -> Run {
     let mut high = 0;
     loop {
         let chunk = chunk_or_padded(source, pos);
+        high |= chunk.high();
         let special = chunk.special();
         if special != 0 {
-            high |= chunk.high() & below_first(special);
             let end = pos + first(special);
-            return Run { end, high: high != 0 };
+            return Run { end, high };
         }
-        high |= chunk.high();
         pos += LANES;
     }
 }
@@ -139,21 +150,6 @@ fn make_room(out: &mut Vec<u8>, more: usize) -> Result<(), TryReserveError> {
 fn grow(mut out: Vec<u8>, more: usize) -> (Vec<u8>, Result<(), TryReserveError>) {
     let result = out.try_reserve(more.max(LEAST));
     (out, result)
-}
-
-/// Append the first `len` of `bytes`; all of them if there are less.
-///
-/// # Errors
-/// When memory for it cannot be had.
-#[inline(always)]
-pub fn append_few(out: &mut Vec<u8>, bytes: [u8; 4], len: usize) -> Result<(), TryReserveError> {
-    make_room(out, 4)?;
-    // SAFETY: there is room for four bytes behind the length; all are written, at most four are kept.
-    unsafe {
-        out.as_mut_ptr().add(out.len()).cast::<[u8; 4]>().write_unaligned(bytes);
-        out.set_len(out.len() + len.min(4));
-    }
-    Ok(())
 }
 
 /// Append the text of a number, which is too short for the call of a copy function to pay.
@@ -183,35 +179,6 @@ pub fn append_number(out: &mut Vec<u8>, text: &[u8]) -> Result<(), TryReserveErr
         out.set_len(out.len() + text.len());
     }
     Ok(())
-}
-
-/// [`string_run`] that appends the run to `out`.
-///
-/// # Errors
-/// When memory for it cannot be had.
-#[inline(always)]
-pub fn append_string_run(source: &[u8], mut pos: usize, out: &mut Vec<u8>) -> Result<Run, TryReserveError> {
-    let mut high = 0;
-    loop {
-        make_room(out, LANES)?;
-        let chunk = chunk_or_padded(source, pos);
-        let special = chunk.special();
-        let take = if special == 0 { LANES } else { first(special) };
-        // SAFETY: there is room for LANES bytes behind the length; all of them are written, `take` <= LANES of them
-        // are kept.
-        unsafe {
-            chunk.store(out.as_mut_ptr().add(out.len()));
-            out.set_len(out.len() + take);
-        }
-        pos += take;
-        high |= chunk.high() & below_first(special);
-        if special != 0 {
-            return Ok(Run {
-                end: pos,
-                high: high != 0,
-            });
-        }
-    }
 }
 
 /// The offset of the first byte from `pos` on that is no JSON white space (RFC 8259, section 2), or the length of the
@@ -245,11 +212,8 @@ mod tests {
                         space[hit] = byte;
                     }
                     for start in 0..=hit {
-                        let run = Run { end: hit, high: false };
+                        let run = Run { end: hit, high: 0 };
                         assert_eq!(string_run(&text, start), run);
-                        let mut out = b"kept".to_vec();
-                        assert_eq!(append_string_run(&text, start, &mut out), Ok(run));
-                        assert_eq!(out, [b"kept", &text[start..hit]].concat());
                         assert_eq!(skip_space(&space, start), hit);
                     }
                 }
@@ -258,17 +222,14 @@ mod tests {
     }
 
     #[test]
-    fn only_high_bytes_of_the_run_itself_count() {
+    fn a_high_byte_of_the_run_is_always_seen() {
         for len in 0..40 {
             let mut text = vec![b'x'; len];
-            text.extend([b'"', 0x80]);
-            assert!(!string_run(&text, 0).high);
-            assert!(!append_string_run(&text, 0, &mut Vec::new()).unwrap().high);
+            text.push(b'"');
+            assert_eq!(string_run(&text, 0).high, 0);
             for at in 0..len {
                 text[at] = 0x80;
-                assert!(string_run(&text, 0).high);
-                assert!(append_string_run(&text, 0, &mut Vec::new()).unwrap().high);
-                assert!(!string_run(&text, at + 1).high);
+                assert_ne!(string_run(&text, 0).high, 0);
                 text[at] = b'x';
             }
         }
@@ -276,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_start_beyond_the_end_finds_nothing() {
-        let run = Run { end: 99, high: false };
+        let run = Run { end: 99, high: 0 };
         assert_eq!(string_run(b"0123456789abcdefgh", 99), run);
         assert_eq!(skip_space(b"  ", 99), 99);
         assert_eq!((word_at(b"1234567", 0), word_at(b"12345678", 1)), (None, None));
@@ -290,8 +251,6 @@ mod tests {
             let mut out = vec![7];
             append_number(&mut out, &text[..len]).unwrap();
             assert_eq!(out[1..], text[..len]);
-            append_few(&mut out, [1, 2, 3, 4], len).unwrap();
-            assert_eq!(out[1 + len..], [1, 2, 3, 4][..len.min(4)]);
         }
     }
 }

@@ -125,10 +125,18 @@ impl Tape {
     }
 
     /// Forget everything; memory taken for a giant document goes back to the system.
+    #[inline(always)]
     pub fn reset(&mut self) {
         self.words.clear();
         self.scratch.clear();
-        if self.words.capacity() * 8 > KEEP_BYTES {
+        if self.words.capacity() > KEEP_BYTES / 8 || self.scratch.capacity() > KEEP_BYTES {
+            self.give_back();
+        }
+    }
+
+    #[cold]
+    fn give_back(&mut self) {
+        if self.words.capacity() > KEEP_BYTES / 8 {
             self.words = Vec::new();
         }
         if self.scratch.capacity() > KEEP_BYTES {

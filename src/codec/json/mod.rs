@@ -56,7 +56,10 @@ impl Default for ScanOptions {
 /// Whatever makes the document refused. The tape is then as it was before.
 pub fn scan(source: &[u8], tape: &mut Tape, options: &ScanOptions) -> Result<(), CodecError> {
     let mark = tape.mark();
-    let end = scanner::skip_space(source, scan_value(source, 0, tape, options)?);
+    let mut end = scan_value(source, 0, tape, options)?;
+    if end < source.len() {
+        end = scanner::skip_space(source, end);
+    }
     if end < source.len() {
         tape.truncate(mark);
         return Err(CodecError::new(ErrorKind::TrailingGarbage, end));
@@ -71,9 +74,20 @@ pub fn scan(source: &[u8], tape: &mut Tape, options: &ScanOptions) -> Result<(),
 /// Whatever makes the value refused. The tape is then as it was before.
 pub fn scan_value(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOptions) -> Result<usize, CodecError> {
     let mark = tape.mark();
-    let result = scanner::value(source, start, tape, options);
+    let result = scanner::value::<false>(source, start, tape, options);
+    match result {
+        Ok((end, high)) if !(high && options.utf8) || string::is_utf8(source, start, end) => return Ok(end),
+        Err(error) if !options.utf8 => {
+            tape.truncate(mark);
+            return Err(error);
+        }
+        _ => tape.truncate(mark),
+    }
+    // Looking at all strings at once is cheaper. Only here they are looked at one by one, to find which comes first: a
+    // byte that is no UTF-8 or another error.
+    let result = scanner::value::<true>(source, start, tape, options);
     if result.is_err() {
         tape.truncate(mark);
     }
-    result
+    result.map(|(end, _)| end)
 }

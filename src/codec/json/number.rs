@@ -21,7 +21,25 @@ const I64_MIN: u64 = 1 << 63;
 pub(super) fn number(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOptions) -> Result<usize, CodecError> {
     let negative = byte(source, start) == b'-';
     let first = start + usize::from(negative);
-    let (value, pos) = integer_digits(source, first);
+    let (value, pos) = match simd::word_at(source, first) {
+        Some(word) => {
+            let (value, count) = first_digits(word);
+            if count < 8 {
+                // Most numbers: up to seven digits, and nothing after them that belongs to them.
+                let leading_zero = word as u8 == b'0' && (count > 1 || negative); // OK because the first byte is meant
+                let next = (word >> (8 * count)) as u8; // OK because the byte after the digits is meant
+                if count > 0 && !leading_zero && !matches!(next, b'.' | b'e' | b'E') {
+                    let value = value as i32; // OK because it is below 10^7
+                    tape.small(if negative { -value } else { value })?;
+                    return Ok(first + count);
+                }
+                (value, first + count)
+            } else {
+                digits(source, first + 8, value)
+            }
+        }
+        None => digits_one_by_one(source, first, 0),
+    };
     if pos == first {
         return Err(CodecError::new(ErrorKind::InvalidNumber, first));
     }
@@ -31,6 +49,21 @@ pub(super) fn number(source: &[u8], start: usize, tape: &mut Tape, options: &Sca
     if matches!(byte(source, pos), b'.' | b'e' | b'E') {
         return float(source, start, first, pos, value, tape);
     }
+    integer(source, start, pos, value, tape, options)
+}
+
+/// An integer of any length and sign, whose digits end at `pos` and are worth `value` (modulo 2^64).
+#[inline(never)]
+fn integer(
+    source: &[u8],
+    start: usize,
+    pos: usize,
+    value: u64,
+    tape: &mut Tape,
+    options: &ScanOptions,
+) -> Result<usize, CodecError> {
+    let negative = byte(source, start) == b'-';
+    let first = start + usize::from(negative);
     if pos - first <= DIGITS && value <= I64_MIN - u64::from(!negative) {
         if negative && value == 0 {
             tape.float(-0.0)?;
@@ -47,15 +80,14 @@ pub(super) fn number(source: &[u8], start: usize, tape: &mut Tape, options: &Sca
     Ok(pos)
 }
 
-/// The digits of an integer, or of a float's integer part: very often a single one.
+/// How many of eight bytes are digits before one is not, and what they are worth: very often a single one.
 #[inline(always)]
-fn integer_digits(source: &[u8], first: usize) -> (u64, usize) {
-    let one = byte(source, first).wrapping_sub(b'0');
-    let two = byte(source, first + 1).wrapping_sub(b'0');
-    if one <= 9 && two > 9 {
-        return (u64::from(one), first + 1);
+fn first_digits(word: u64) -> (u64, usize) {
+    let digit = |at: u32| ((word >> (8 * at)) as u8).wrapping_sub(b'0'); // OK because one byte is meant
+    if digit(0) <= 9 && digit(1) > 9 {
+        return (u64::from(digit(0)), 1);
     }
-    digits(source, first, 0)
+    leading_digits(word)
 }
 
 /// Go on with `value` (modulo 2^64) over the digits that start at `pos`; returns the offset after them, too.

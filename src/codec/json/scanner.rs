@@ -49,11 +49,11 @@ fn literal<const N: usize>(source: &[u8], pos: usize, text: &[u8; N]) -> Result<
 
 /// A key, its colon, and the white space around them; returns where its value starts.
 #[inline(always)]
-fn key(source: &[u8], pos: usize, tape: &mut Tape, options: &ScanOptions) -> Result<usize, CodecError> {
+fn key<const CHECK: bool>(source: &[u8], pos: usize, tape: &mut Tape, high: &mut u64) -> Result<usize, CodecError> {
     if byte(source, pos) != b'"' {
         return Err(unexpected(source, pos, ErrorKind::UnexpectedCharacter));
     }
-    let pos = string::string(source, pos + 1, tape, options.utf8)?;
+    let pos = string::string::<CHECK>(source, pos + 1, tape, high)?;
     let pos = skip_space(source, pos);
     if byte(source, pos) != b':' {
         return Err(unexpected(source, pos, ErrorKind::UnexpectedCharacter));
@@ -62,14 +62,23 @@ fn key(source: &[u8], pos: usize, tape: &mut Tape, options: &ScanOptions) -> Res
 }
 
 /// Scan one value; see [`super::scan_value`]. After an error the tape may hold a part of it.
-pub(super) fn value(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOptions) -> Result<usize, CodecError> {
+///
+/// `CHECK`, not `options.utf8`, says whether strings are looked at for UTF-8. Returns the offset after the value, and
+/// whether any string may have bytes of 0x80 or above.
+pub(super) fn value<const CHECK: bool>(
+    source: &[u8],
+    start: usize,
+    tape: &mut Tape,
+    options: &ScanOptions,
+) -> Result<(usize, bool), CodecError> {
+    let mut high = 0;
     let mut level = Level::OUTSIDE;
     let mut depth = 0;
     let mut pos = skip_space(source, start);
     loop {
         // A value starts at pos.
         match byte(source, pos) {
-            b'"' => pos = string::string(source, pos + 1, tape, options.utf8)?,
+            b'"' => pos = string::string::<CHECK>(source, pos + 1, tape, &mut high)?,
             b'0'..=b'9' | b'-' => pos = number::number(source, pos, tape, options)?,
             open @ (b'{' | b'[') => {
                 if depth >= options.max_depth {
@@ -85,7 +94,7 @@ pub(super) fn value(source: &[u8], start: usize, tape: &mut Tape, options: &Scan
                 } else {
                     depth += 1;
                     if object {
-                        pos = key(source, pos, tape, options)?;
+                        pos = key::<CHECK>(source, pos, tape, &mut high)?;
                     }
                     continue;
                 }
@@ -108,7 +117,7 @@ pub(super) fn value(source: &[u8], start: usize, tape: &mut Tape, options: &Scan
         // A value ended before pos.
         loop {
             if depth == 0 {
-                return Ok(pos);
+                return Ok((pos, high != 0));
             }
             level.count += 1;
             pos = skip_space(source, pos);
@@ -116,7 +125,7 @@ pub(super) fn value(source: &[u8], start: usize, tape: &mut Tape, options: &Scan
             if next == b',' {
                 pos = skip_space(source, pos + 1);
                 if level.object {
-                    pos = key(source, pos, tape, options)?;
+                    pos = key::<CHECK>(source, pos, tape, &mut high)?;
                 }
                 break;
             }

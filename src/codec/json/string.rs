@@ -8,23 +8,32 @@ use super::super::simd;
 use super::super::tape::Tape;
 use super::scanner::{byte, unexpected};
 
-/// Scan the string whose opening quote stands before `start`; returns the offset after its closing quote.
+/// Scan the string whose opening quote stands before `start`; returns the offset after its closing quote. `CHECK`:
+/// refuse what is not UTF-8. `high` becomes other than zero if a byte of it is 0x80 or above (and perhaps otherwise).
 #[inline(always)]
-pub(super) fn string(source: &[u8], start: usize, tape: &mut Tape, utf8: bool) -> Result<usize, CodecError> {
+pub(super) fn string<const CHECK: bool>(
+    source: &[u8],
+    start: usize,
+    tape: &mut Tape,
+    high: &mut u64,
+) -> Result<usize, CodecError> {
     let run = simd::string_run(source, start);
+    *high |= run.high;
     if byte(source, run.end) == b'"' {
-        if run.high && utf8 {
+        if CHECK && run.high != 0 {
             check_utf8(source, start, run.end)?;
         }
         tape.str(start, run.end - start)?;
         return Ok(run.end + 1);
     }
-    escaped(source, start, tape, utf8)
+    let (end, seen) = escaped::<CHECK>(source, start, tape)?;
+    *high |= seen;
+    Ok(end)
 }
 
-/// The rest of a string whose first run of plain bytes ended at something else than its quote.
+/// A string whose first run of plain bytes ended at something else than its quote.
 #[inline(never)]
-fn escaped(source: &[u8], start: usize, tape: &mut Tape, utf8: bool) -> Result<usize, CodecError> {
+fn escaped<const CHECK: bool>(source: &[u8], start: usize, tape: &mut Tape) -> Result<(usize, u64), CodecError> {
     let scratch_start = tape.scratch().len();
     // A local vector, whose length and place stay in registers.
     let mut scratch = std::mem::take(tape.scratch_mut());
@@ -32,15 +41,15 @@ fn escaped(source: &[u8], start: usize, tape: &mut Tape, utf8: bool) -> Result<u
     *tape.scratch_mut() = scratch;
     match result {
         Ok((end, high)) => {
-            if high && utf8 {
+            if CHECK && high != 0 {
                 check_utf8(source, start, end)?;
             }
             tape.scratch_str(scratch_start)?;
-            Ok(end + 1)
+            Ok((end + 1, high))
         }
         Err(error) => {
             // The first byte that is wrong is the one to name.
-            if utf8 {
+            if CHECK {
                 check_utf8(source, start, error.offset)?;
             }
             Err(error)
@@ -48,56 +57,35 @@ fn escaped(source: &[u8], start: usize, tape: &mut Tape, utf8: bool) -> Result<u
     }
 }
 
-/// Copy the string to `scratch` with its escapes resolved. Returns the offset of its closing quote and whether it has
-/// bytes of 0x80 or above in the source.
+/// Copy the string to `scratch` with its escapes resolved. Returns the offset of its closing quote and a mask that is
+/// not zero if it has bytes of 0x80 or above in the source.
 #[inline(always)]
-fn resolve(source: &[u8], start: usize, scratch: &mut Vec<u8>) -> Result<(usize, bool), CodecError> {
-    let Ok(run) = simd::append_string_run(source, start, scratch) else {
-        return Err(CodecError::new(ErrorKind::OutOfMemory, start));
-    };
-    let simd::Run { end: mut pos, mut high } = run;
+fn resolve(source: &[u8], start: usize, scratch: &mut Vec<u8>) -> Result<(usize, u64), CodecError> {
+    let (mut pos, mut high) = (start, 0);
     loop {
+        let Ok(run) = simd::append_unescaped(source, pos, scratch) else {
+            return Err(CodecError::new(ErrorKind::OutOfMemory, pos));
+        };
+        pos = run.end;
+        high |= run.high;
         match byte(source, pos) {
-            b'\\' => {
-                pos = escape(source, pos, scratch)?;
-                // Escapes like company: `\r\n`, `\\\"`, `\u5f20\u98de`.
-                while byte(source, pos) == b'\\' {
-                    pos = escape(source, pos, scratch)?;
+            // Escapes like company: `\u5f20\u98de`.
+            b'\\' => loop {
+                pos = unicode_escape(source, pos, scratch)?;
+                if byte(source, pos) != b'\\' || byte(source, pos + 1) != b'u' {
+                    break;
                 }
-                let Ok(run) = simd::append_string_run(source, pos, scratch) else {
-                    return Err(CodecError::new(ErrorKind::OutOfMemory, pos));
-                };
-                pos = run.end;
-                high |= run.high;
-            }
+            },
             b'"' => return Ok((pos, high)),
             _ => return Err(unexpected(source, pos, ErrorKind::ControlCharacter)),
         }
     }
 }
 
-/// What the byte after a backslash stands for; zero if nothing, or if it is a `u`.
-const ESCAPED: [u8; 256] = {
-    let mut table = [0; 256];
-    let pairs = *b"\"\"\\\\//b\x08f\x0cn\nr\rt\t";
-    let mut at = 0;
-    while at < pairs.len() {
-        table[pairs[at] as usize] = pairs[at + 1];
-        at += 2;
-    }
-    table
-};
-
-/// Resolve the escape whose backslash is at `pos`; returns the offset after it.
+/// Resolve the `\u` escape whose backslash is at `pos`; returns the offset after it.
 #[inline(always)]
-fn escape(source: &[u8], pos: usize, scratch: &mut Vec<u8>) -> Result<usize, CodecError> {
-    let letter = byte(source, pos + 1);
-    let value = ESCAPED[usize::from(letter)];
-    if value != 0 {
-        append(scratch, [value, 0, 0, 0], 1, pos)?;
-        return Ok(pos + 2);
-    }
-    if letter != b'u' {
+fn unicode_escape(source: &[u8], pos: usize, scratch: &mut Vec<u8>) -> Result<usize, CodecError> {
+    if byte(source, pos + 1) != b'u' {
         return Err(unexpected(source, pos + 1, ErrorKind::InvalidEscape));
     }
     let (scalar, end) = code_point(source, pos)?;
@@ -161,6 +149,13 @@ fn hex4(source: &[u8], pos: usize) -> Result<u32, CodecError> {
         value = value << 4 | u32::from(digit);
     }
     Ok(value)
+}
+
+/// Whether a value, and with it each of its strings, is UTF-8.
+pub(super) fn is_utf8(source: &[u8], start: usize, end: usize) -> bool {
+    source
+        .get(start..end)
+        .is_some_and(|value| simdutf8::basic::from_utf8(value).is_ok())
 }
 
 /// Check that `source[start..end]` is UTF-8. Bytes missing at the end of the source are not its fault.

@@ -30,6 +30,22 @@ impl Node {
         (node, 1)
     }
 
+    /// Offset and length of the string in the source whose head is the one word `word`: what most strings are.
+    #[inline(always)]
+    #[must_use]
+    pub fn short_str(word: u64) -> Option<(usize, usize)> {
+        let payload = word & PAYLOAD;
+        // OK because both were a usize when pushed
+        (word >> KIND_SHIFT == STR).then_some(((payload & OFFSET_MASK) as usize, (payload >> OFFSET_BITS) as usize))
+    }
+
+    /// The integer that is the one word `word`: what most integers are.
+    #[inline(always)]
+    #[must_use]
+    pub fn small_int(word: u64) -> Option<i64> {
+        (word >> KIND_SHIFT == SMALL).then_some(((word << 4) as i64) >> 4) // OK because this undoes what int() did
+    }
+
     #[inline(always)]
     fn wide(kind: u64, payload: u64, second: u64) -> Self {
         match kind {

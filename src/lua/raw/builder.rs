@@ -131,11 +131,30 @@ impl<const PLAIN: bool> Builder<PLAIN> {
     /// May raise; the caller's frames own nothing.
     #[inline]
     pub unsafe fn push(&self, at: usize) -> usize {
-        // SAFETY: by contract.
+        // SAFETY: by contract; nothing is known of the stack's room.
         unsafe { self.value(at, 0) }
     }
 
+    /// [`Builder::value`] for the items of containers: what most of them are needs no call.
+    #[inline(always)]
+    unsafe fn item(&self, at: usize, room: c_int) -> usize {
+        // SAFETY: as `value`; `at` is the index of a value, so that its head's first word is there.
+        unsafe {
+            let word = *self.words.add(at);
+            if let Some((offset, len)) = Node::short_str(word) {
+                push_bytes(self.lua, self.bytes(false, offset, len).0);
+                return at + 1;
+            }
+            if let Some(n) = Node::small_int(word) {
+                self.push_int(n);
+                return at + 1;
+            }
+            self.value(at, room)
+        }
+    }
+
     /// [`Builder::push`] where `room` stack slots are known to be free.
+    #[inline(never)]
     unsafe fn value(&self, at: usize, room: c_int) -> usize {
         // SAFETY: the contract is `push`'s; stack room is checked before each container's children.
         unsafe {
@@ -232,7 +251,7 @@ impl<const PLAIN: bool> Builder<PLAIN> {
             let room = self.descend(room);
             ffi::lua_createtable(lua, clamp(count), 0);
             for i in 1..=count {
-                at = self.value(at, room);
+                at = self.item(at, room);
                 ffi::lua_rawseti(lua, -2, i as _); // OK because a tape has fewer words than i64::MAX
             }
             if !PLAIN {
@@ -249,23 +268,38 @@ impl<const PLAIN: bool> Builder<PLAIN> {
             let room = self.descend(room);
             ffi::lua_createtable(lua, 0, clamp(count));
             for _ in 0..count {
-                let (key, next) = self.node(at);
-                let (scratch, offset, len) = match key {
-                    Node::Str { offset, len } => (false, offset, len),
-                    Node::Scratch { offset, len } => (true, offset, len),
-                    _ => {
-                        at = self.value(at, room);
-                        self.check_key();
-                        at = self.value(at, room);
-                        ffi::lua_rawset(lua, -3);
-                        continue;
+                let next = match Node::short_str(*self.words.add(at)) {
+                    Some((offset, len)) => {
+                        let (key, readable) = self.bytes(false, offset, len);
+                        keys::push(lua, self.state, self.keys, key, readable);
+                        at + 1
                     }
+                    None => self.push_key(at, room),
                 };
-                let (key, readable) = self.bytes(scratch, offset, len);
-                keys::push(lua, self.state, self.keys, key, readable);
-                at = self.value(next, room);
+                at = self.item(next, room);
                 ffi::lua_rawset(lua, -3);
             }
+        }
+    }
+
+    /// Push a key that is no short string of the source, and return the index of its value.
+    #[inline(never)]
+    unsafe fn push_key(&self, at: usize, room: c_int) -> usize {
+        // SAFETY: as `push`.
+        unsafe {
+            let (key, next) = self.node(at);
+            let (scratch, offset, len) = match key {
+                Node::Str { offset, len } => (false, offset, len),
+                Node::Scratch { offset, len } => (true, offset, len),
+                _ => {
+                    let next = self.value(at, room);
+                    self.check_key();
+                    return next;
+                }
+            };
+            let (key, readable) = self.bytes(scratch, offset, len);
+            keys::push(self.lua, self.state, self.keys, key, readable);
+            next
         }
     }
 

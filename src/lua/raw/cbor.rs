@@ -6,7 +6,7 @@
 
 use super::builder::Builder;
 use super::encode;
-use super::state::{enter, guarded, leave, string, OPTIONS};
+use super::state::{enter_of, guarded, leave, state, string, State, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::cbor::{self, ScanOptions};
 use crate::codec::{CodecError, ErrorKind};
@@ -22,6 +22,8 @@ const SIMPLES: c_int = ffi::lua_upvalueindex(5);
 /// What a CBOR codec was made with; the contents of a userdata, upvalue 3 of its functions.
 #[derive(Clone, Copy)]
 pub struct Options {
+    /// The state of the functions.
+    pub owner: *mut State,
     /// For decoding.
     pub scan: ScanOptions,
     /// For encoding.
@@ -112,7 +114,7 @@ pub unsafe extern "C-unwind" fn encode(lua: *mut lua_State) -> c_int {
     unsafe {
         ffi::luaL_checkany(lua, 1);
         let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
-        encode::value(lua, options.format, options.policy)
+        encode::value(lua, options.owner, options.format, options.policy)
     }
 }
 
@@ -127,7 +129,7 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
         let start = encode::text_and_start(lua);
         let bytes = string(lua, 1);
         let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
-        let job = enter(lua, &marker);
+        let job = enter_of(lua, options.owner, &marker);
         let scanned = guarded(|| {
             if bytes.len() > options.max_size {
                 return Err(CodecError::new(ErrorKind::TooLarge, options.max_size));
@@ -199,6 +201,7 @@ pub unsafe fn options(lua: *mut lua_State, first: c_int) -> Options {
         let flag = |index: c_int| ffi::lua_toboolean(lua, first + index) != 0;
         let max_depth = encode::size(lua, first + 2);
         Options {
+            owner: state(lua),
             scan: ScanOptions {
                 max_depth,
                 big: encode::big(lua, first + 1),

@@ -5,7 +5,7 @@
 //! across a call that may raise (a walk owns nothing, asserted there).
 
 use super::path;
-use super::state::{enter, guarded, leave, push_bytes, Job};
+use super::state::{enter_of, guarded, leave, push_bytes, Job, State};
 use super::walk::{Fail, Format, Policy, Walk};
 use crate::codec::{Big, Integers};
 use crate::text::or_no_memory;
@@ -22,13 +22,13 @@ pub const INTEGERS: Integers = if cfg!(any(feature = "lua51", feature = "lua52",
 /// Encode the value at index 1 and return it as a string, or `nil, message`.
 ///
 /// # Safety
-/// In a raw function whose frame owns nothing.
+/// In a raw function of `owner`, whose frame owns nothing.
 #[inline]
-pub unsafe fn value<F: Format>(lua: *mut lua_State, format: F, policy: Policy) -> c_int {
+pub unsafe fn value<F: Format>(lua: *mut lua_State, owner: *mut State, format: F, policy: Policy) -> c_int {
     let marker = 0u8;
     // SAFETY: by contract; `prepare` may raise, and nothing is owned before it.
     unsafe {
-        let job = enter(lua, &marker);
+        let job = enter_of(lua, owner, &marker);
         let identities = (*(*job).owner).identities;
         let mut walk = Walk::prepare(lua, job, identities, format, policy);
         match guarded(|| walk.run(1)) {
@@ -80,8 +80,10 @@ pub unsafe fn failure(lua: *mut lua_State, job: *mut Job, offset: usize) -> c_in
 pub unsafe fn text_and_start(lua: *mut lua_State) -> Option<usize> {
     // SAFETY: by contract.
     unsafe {
-        ffi::luaL_checktype(lua, 1, ffi::LUA_TSTRING);
-        if ffi::lua_type(lua, 2) <= ffi::LUA_TNIL {
+        if ffi::lua_type(lua, 1) != ffi::LUA_TSTRING {
+            ffi::luaL_checktype(lua, 1, ffi::LUA_TSTRING);
+        }
+        if ffi::lua_gettop(lua) < 2 || ffi::lua_type(lua, 2) <= ffi::LUA_TNIL {
             return None;
         }
         let start = ffi::luaL_checkinteger(lua, 2);

@@ -9,7 +9,7 @@
 use super::builder::Builder;
 use super::encode;
 use super::short;
-use super::state::{enter, guarded, leave, string, OPTIONS};
+use super::state::{enter_of, guarded, leave, state, string, State, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::json::{self, ScanOptions};
 use crate::codec::{CodecError, ErrorKind};
@@ -20,6 +20,8 @@ use std::ffi::c_int;
 /// What a JSON codec was made with; the contents of a userdata, upvalue 3 of its functions.
 #[derive(Clone, Copy)]
 pub struct Options {
+    /// The state of the functions.
+    pub owner: *mut State,
     /// For decoding.
     pub scan: ScanOptions,
     /// For encoding.
@@ -143,7 +145,7 @@ pub unsafe extern "C-unwind" fn encode(lua: *mut lua_State) -> c_int {
             utf8: options.scan.utf8,
             whole: false,
         };
-        encode::value(lua, format, options.policy)
+        encode::value(lua, options.owner, format, options.policy)
     }
 }
 
@@ -158,7 +160,7 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
         let start = encode::text_and_start(lua);
         let text = string(lua, 1);
         let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
-        let job = enter(lua, &marker);
+        let job = enter_of(lua, options.owner, &marker);
         let scanned = guarded(|| {
             let tape = &mut (*job).tape;
             if text.len() > options.max_size {
@@ -224,6 +226,7 @@ pub unsafe fn options(lua: *mut lua_State, first: c_int) -> Options {
         let big = encode::big(lua, first + 1);
         let max_depth = encode::size(lua, first + 2);
         Options {
+            owner: state(lua),
             scan: ScanOptions {
                 max_depth,
                 utf8,

@@ -63,17 +63,24 @@ const MASKS: [[u64; 2]; LONGEST + 1] = {
 #[inline(always)]
 unsafe fn words(key: &[u8], readable: usize) -> [u64; 2] {
     let mask = MASKS[key.len()]; // OK because the caller checked the length
-    let mut bytes = [[0u8; 8]; 2];
-    if readable >= LONGEST {
-        // SAFETY: by contract.
-        bytes = unsafe { key.as_ptr().cast::<[[u8; 8]; 2]>().read_unaligned() };
-    } else {
-        bytes.as_flattened_mut()[..key.len()].copy_from_slice(key); // OK as above
+    if readable < LONGEST {
+        return last_words(key);
     }
-    [
-        u64::from_le_bytes(bytes[0]) & mask[0],
-        u64::from_le_bytes(bytes[1]) & mask[1],
-    ]
+    // SAFETY: by contract 16 bytes are readable.
+    let (low, high) = unsafe {
+        let words = key.as_ptr().cast::<u64>();
+        (words.read_unaligned(), words.add(1).read_unaligned())
+    };
+    [u64::from_le(low) & mask[0], u64::from_le(high) & mask[1]]
+}
+
+/// The same for a key near the end of what can be read.
+#[inline(never)]
+fn last_words(key: &[u8]) -> [u64; 2] {
+    let mut bytes = [0; LONGEST];
+    bytes[..key.len()].copy_from_slice(key); // OK because the caller checked the length
+    let value = u128::from_le_bytes(bytes);
+    [value as u64, (value >> 64) as u64] // OK because these are its halves
 }
 
 /// Push `key` as a Lua string; `table` is the stack index of the key table.

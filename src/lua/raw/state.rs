@@ -109,12 +109,20 @@ impl Job {
         self.frame
     }
 
+    #[inline(always)]
     fn clear(&mut self) {
         self.tape.reset();
         clear(&mut self.out);
         clear(&mut self.source);
-        self.path.clear();
+        if !self.path.is_empty() {
+            self.forget_path();
+        }
         self.message.clear();
+    }
+
+    #[cold]
+    fn forget_path(&mut self) {
+        self.path.clear();
     }
 
     const fn new() -> Self {
@@ -133,11 +141,17 @@ impl Job {
 }
 
 /// Empty `bytes`; memory taken for a giant goes back to the system.
+#[inline(always)]
 pub fn clear(bytes: &mut Vec<u8>) {
     bytes.clear();
     if bytes.capacity() > KEEP_BYTES {
-        *bytes = Vec::new();
+        give_back(bytes);
     }
+}
+
+#[cold]
+fn give_back(bytes: &mut Vec<u8>) {
+    *bytes = Vec::new();
 }
 
 /// Identities (`lua_topointer`) of metatables, compared without touching the stack.
@@ -201,7 +215,21 @@ impl State {
     }
 
     /// A cleared job for the call whose frame holds `frame`, or why there is none.
+    #[inline(always)]
     fn enter(&mut self, frame: usize) -> Result<*mut Job, &'static [u8]> {
+        // Most calls are nested in no other.
+        if self.live == 0 {
+            if let Some(job) = self.jobs.first_mut().and_then(|job| job.first_mut()) {
+                (job.frame, job.index, job.stack) = (frame, 0, 0);
+                self.live = 1;
+                return Ok(job);
+            }
+        }
+        self.enter_nested(frame)
+    }
+
+    #[inline(never)]
+    fn enter_nested(&mut self, frame: usize) -> Result<*mut Job, &'static [u8]> {
         while self.live > 0 && self.jobs[self.live - 1][0].frame <= frame {
             self.live -= 1; // that call was left by a Lua error
             self.jobs[self.live][0].clear();
@@ -227,7 +255,19 @@ impl State {
     }
 
     /// End the job at `index` and those that nested calls left behind above it.
+    #[inline(always)]
     fn leave(&mut self, index: usize) {
+        if self.live != index + 1 || self.finalized {
+            return self.leave_nested(index);
+        }
+        self.live = index;
+        if let Some(job) = self.jobs.get_mut(index).and_then(|job| job.first_mut()) {
+            job.clear();
+        }
+    }
+
+    #[inline(never)]
+    fn leave_nested(&mut self, index: usize) {
         while self.live > index {
             self.live -= 1;
             self.jobs[self.live][0].clear();
@@ -283,12 +323,19 @@ pub unsafe fn state(lua: *mut lua_State) -> *mut State {
 /// Lua error when memory or the C stack is short: nothing with a destructor may be on the caller's stack.
 #[inline]
 pub unsafe fn enter(lua: *mut lua_State, marker: *const u8) -> *mut Job {
-    // SAFETY: `state` is valid by contract; the reference ends before anything else can touch the State, and the job
+    // SAFETY: by contract.
+    unsafe { enter_of(lua, state(lua), marker) }
+}
+
+/// [`enter`] where the running function's state is known.
+///
+/// # Safety
+/// As [`enter`]; `owner` is what [`state`] returns.
+#[inline]
+pub unsafe fn enter_of(lua: *mut lua_State, owner: *mut State, marker: *const u8) -> *mut Job {
+    // SAFETY: `owner` is valid by contract; the reference ends before anything else can touch the State, and the job
     // that comes back is nobody else's.
-    let job = unsafe {
-        let owner = state(lua);
-        (*owner).enter(marker as usize).inspect(|job| (**job).owner = owner)
-    };
+    let job = unsafe { (*owner).enter(marker as usize).inspect(|job| (**job).owner = owner) };
     match job {
         Ok(job) => job,
         // SAFETY: raising is allowed by the contract.
