@@ -243,7 +243,7 @@ describe("in the codec of FreeKill's programs", function()
         hook = { __tocbor = raise }, pairs = { __pairs = raise }, len = { __len = raise },
         iterator = { __pairs = function() return raise end },
       }) do
-        if name ~= "len" or not rawget(_G, "jit") and _VERSION ~= "Lua 5.1" then
+        if name == "hook" or _VERSION ~= "Lua 5.1" then -- before 5.2 `pairs` and `#` ask no metatable of a table
           local message = refused(name, cbor.encode, { "x", { setmetatable({ 1 }, metatable) } })
           assert(message == "thrown", name .. ": " .. message)
         end
