@@ -67,6 +67,7 @@ case("cbor", function() assert(encode_cbor({ 1 }) == "\129\1" and decode_cbor("\
 case("cbor, wrong", function() assert(not encode_cbor(print) and not decode_cbor("\28")) end)
 case("compat_json", function() assert(encode_rxi({ 1 }) == "[1]" and decode_rxi("[1]")[1] == 1) end)
 case("compat_cbor", function() assert(encode_game({ 1 }) == "\129\1" and decode_game("\129\1")[1] == 1) end)
+case("compat_cbor, wrong", function() refuses(encode_game, print) end)
 local hooked = setmetatable({}, { __tocbor = function() return encode_json({ 1 }) end })
 case("a hook", function() assert(encode_cbor({ hooked }) == "\129[1]") end)
 
