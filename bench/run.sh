@@ -2,7 +2,8 @@
 # The benchmarks: bench/run.sh [codec] [channel] [clock] [load] [random] [replay] [game]; without a word all of them.
 #
 # LUA=lua5.3 chooses the interpreter (default lua5.4), CPU=0 the processor that round trips are pinned to, ROUNDS and
-# TRIPS how long they take. Nothing here passes or fails by a figure: machines differ, ratios within a run do not.
+# TRIPS how long they take. Nothing here but "load" passes or fails by a figure: machines differ, ratios within a run
+# do not.
 set -eu
 
 cd "$(dirname "$0")/.."

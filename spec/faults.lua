@@ -176,6 +176,14 @@ case("services", function()
   assert(native.standard_message(-32603) == "Internal error")
   assert(native.module("no such module") == nil)
 end)
+for n, name in ipairs({ "compat/lfs", "compat/socket" }) do -- looking for it; reading it
+  faults.arm(n)
+  local fine, message = pcall(native.module, name)
+  local place = faults.disarm()
+  assert(place and not fine and message:find("a fault at " .. place, 1, true), message)
+  places[place] = true
+  assert(type(native.module(name)) == "table")
+end
 case("log", function() native.log("") end)
 
 local fs = all_noted("fs.", native.fs_functions())

@@ -8,9 +8,11 @@
 use std::collections::TryReserveError;
 
 mod chunk;
+mod digits;
 mod escape;
 mod unescape;
 
+pub use digits::append_integer;
 pub use escape::append_escaped;
 pub use unescape::{append_few, append_unescaped};
 

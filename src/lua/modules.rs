@@ -2,25 +2,30 @@
 
 use std::ffi::CStr;
 
+#[path = "../prelude/unpack.rs"]
+mod unpack;
+pub use unpack::Unpacker;
+
+/// The words that the bytes of the packed files stand for, and where each ends: made by `build.rs`.
+const WORDS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/prelude/words"));
+static ENDS: [u16; 256] = include!(concat!(env!("OUT_DIR"), "/prelude/ends.rs"));
+
 /// One file of the prelude.
 pub struct Module {
-    name: &'static str,
-    /// What tracebacks call it.
+    /// What tracebacks call it, which ends with its name.
     pub chunk: &'static CStr,
-    /// Its text.
-    pub source: &'static str,
+    packed: &'static [u8],
 }
 
 macro_rules! modules {
     ($($name:literal),* $(,)?) => {
         &[$(Module {
-            name: $name,
             // OK because concat! puts the only NUL at the end
             chunk: match CStr::from_bytes_with_nul(concat!("=fkrpc.", $name, "\0").as_bytes()) {
                 Ok(chunk) => chunk,
                 Err(_) => c"=fkrpc",
             },
-            source: include_str!(concat!("../prelude/", $name, ".lua")),
+            packed: include_bytes!(concat!(env!("OUT_DIR"), "/prelude/", $name, ".lua")),
         }),*]
     };
 }
@@ -73,7 +78,22 @@ const MODULES: &[Module] = modules![
 /// The file of this name.
 #[must_use]
 pub fn find(name: &[u8]) -> Option<&'static Module> {
-    MODULES.iter().find(|module| module.name.as_bytes() == name)
+    MODULES
+        .iter()
+        .find(|module| module.chunk.to_bytes().strip_prefix(b"=fkrpc.") == Some(name))
+}
+
+impl Module {
+    /// Its text, without comments; the lines are those of the file.
+    #[must_use]
+    #[inline]
+    pub fn source(&self) -> Unpacker<'static> {
+        Unpacker {
+            codes: self.packed,
+            words: WORDS,
+            ends: &ENDS,
+        }
+    }
 }
 
 /// Which Lua this library was built for, and its optional features, separated by spaces.

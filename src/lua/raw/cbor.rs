@@ -54,7 +54,7 @@ impl Format for Cbor {
     fn boolean(self, out: &mut Vec<u8>, value: bool) -> Result<(), ErrorKind> {
         cbor::writer::write_bool(out, value)
     }
-    #[inline]
+    #[inline(always)]
     fn int(self, out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
         cbor::writer::write_int(out, value)
     }
@@ -65,7 +65,7 @@ impl Format for Cbor {
     fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
         cbor::writer::write_float(out, value, self.shortest)
     }
-    #[inline]
+    #[inline(always)]
     fn string(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
         if self.text && simdutf8::basic::from_utf8(bytes).is_ok() {
             cbor::writer::write_text(out, bytes)
@@ -73,27 +73,27 @@ impl Format for Cbor {
             cbor::writer::write_bytes(out, bytes)
         }
     }
-    #[inline]
+    #[inline(always)]
     fn open_array(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
         cbor::writer::open_array(out)
     }
-    #[inline]
+    #[inline(always)]
     fn separate(self, _out: &mut Vec<u8>, _index: usize) -> Result<(), ErrorKind> {
         Ok(())
     }
-    #[inline]
+    #[inline(always)]
     fn close_array(self, out: &mut Vec<u8>, open: usize, count: usize) -> Result<(), ErrorKind> {
         cbor::writer::close_array(out, open, count)
     }
-    #[inline]
+    #[inline(always)]
     fn open_map(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
         cbor::writer::open_map(out)
     }
-    #[inline]
+    #[inline(always)]
     fn key(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
         self.string(out, bytes)
     }
-    #[inline]
+    #[inline(always)]
     fn close_map(self, out: &mut Vec<u8>, open: usize, count: usize) -> Result<(), ErrorKind> {
         cbor::writer::close_map(out, open, count)
     }

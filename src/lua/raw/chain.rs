@@ -47,7 +47,7 @@ pub struct Chain {
     pub thread: AtomicUsize,
     /// How many coroutines run inside each other.
     pub depth: AtomicUsize,
-    /// The first entry of the running slice.
+    /// The first entry of the running slice; `usize::MAX`: none runs.
     pub(super) base: AtomicUsize,
     pub(super) entries: [Entry; DEPTH],
     /// The limit of slices to come, in nanoseconds; 0: none. It holds for every Lua state of the thread.
@@ -91,11 +91,11 @@ impl Request {
 /// The clockwork of the chain's slices.
 pub static WATCHDOG: Watchdog = Watchdog::new();
 
-/// The one chain.
+/// The one chain. All zeros until it is claimed, so that its entries take no room in the library's file.
 pub static CHAIN: Chain = Chain {
     thread: AtomicUsize::new(0),
     depth: AtomicUsize::new(0),
-    base: AtomicUsize::new(usize::MAX),
+    base: AtomicUsize::new(0),
     entries: [const {
         Entry {
             coroutine: AtomicPtr::new(null_mut()),

@@ -86,7 +86,7 @@ impl Format for GameCbor {
     fn boolean(self, out: &mut Vec<u8>, value: bool) -> Result<(), ErrorKind> {
         CBOR.boolean(out, value)
     }
-    #[inline]
+    #[inline(always)]
     fn int(self, out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
         CBOR.int(out, value)
     }
@@ -96,31 +96,31 @@ impl Format for GameCbor {
     fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
         CBOR.float(out, value)
     }
-    #[inline]
+    #[inline(always)]
     fn string(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
         CBOR.string(out, bytes)
     }
-    #[inline]
+    #[inline(always)]
     fn open_array(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
         CBOR.open_array(out)
     }
-    #[inline]
+    #[inline(always)]
     fn separate(self, _out: &mut Vec<u8>, _index: usize) -> Result<(), ErrorKind> {
         Ok(())
     }
-    #[inline]
+    #[inline(always)]
     fn close_array(self, out: &mut Vec<u8>, open: usize, count: usize) -> Result<(), ErrorKind> {
         CBOR.close_array(out, open, count)
     }
-    #[inline]
+    #[inline(always)]
     fn open_map(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
         CBOR.open_map(out)
     }
-    #[inline]
+    #[inline(always)]
     fn key(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
         CBOR.string(out, bytes)
     }
-    #[inline]
+    #[inline(always)]
     fn close_map(self, out: &mut Vec<u8>, open: usize, count: usize) -> Result<(), ErrorKind> {
         CBOR.close_map(out, open, count)
     }
@@ -140,9 +140,8 @@ unsafe fn encode_or_raise<F: Format>(lua: *mut lua_State, format: F, policy: Pol
     unsafe {
         ffi::lua_settop(lua, 2);
         let job = enter(lua, &marker);
-        let identities = (*(*job).owner).identities;
-        let mut walk = Walk::prepare(lua, job, identities, format, policy);
-        match guarded(|| walk.run(1)) {
+        let mut walk = Walk::prepare(lua, job, format, policy);
+        match guarded(|| walk.run_last(1)) {
             Ok(Ok(())) => {
                 push_bytes(lua, &(*job).out);
                 leave(lua, job);

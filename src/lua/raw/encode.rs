@@ -29,9 +29,8 @@ pub unsafe fn value<F: Format>(lua: *mut lua_State, owner: *mut State, format: F
     // SAFETY: by contract; `prepare` may raise, and nothing is owned before it.
     unsafe {
         let job = enter_of(lua, owner, &marker);
-        let identities = (*(*job).owner).identities;
-        let mut walk = Walk::prepare(lua, job, identities, format, policy);
-        match guarded(|| walk.run(1)) {
+        let mut walk = Walk::prepare(lua, job, format, policy);
+        match guarded(|| walk.run_last(1)) {
             Ok(Ok(())) => {
                 let out = &(*job).out;
                 ffi::lua_pushlstring(lua, out.as_ptr().cast(), out.len());

@@ -5,9 +5,9 @@
 //! # What may raise
 //! A Lua error leaves a function by a longjmp (or a foreign unwind) that runs no destructor. Each file says here which
 //! of its calls may raise, and why nothing is skipped then: no value with a destructor is on the stack, no borrow and
-//! no lock is held. `tests/raw_proofs.rs` asks every file for this section. The pattern is the same throughout: arguments
-//! first, where raising is free; then the Lua-free work under [`guard::guarded`], with its results in a job or `Copy`;
-//! then the pushes.
+//! no lock is held. `tests/raw_proofs.rs` asks every file for this section. The pattern is the same throughout:
+//! arguments first, where raising is free; then the Lua-free work under [`guard::guarded`], with its results in a job
+//! or `Copy`; then the pushes.
 #![allow(unsafe_code)]
 
 pub mod argument;
@@ -29,6 +29,7 @@ pub mod handover;
 pub mod hook;
 pub mod json;
 pub mod keys;
+pub mod load;
 pub mod open;
 pub mod path;
 pub mod process;

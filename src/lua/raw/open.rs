@@ -9,8 +9,8 @@
 
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
-    cbor, channel, clock, compat, connection, control, file, fs, hook, json, process, random_class, receive, reply,
-    resume, scalars, send, services, soft_hook, watchdog,
+    cbor, channel, clock, compat, connection, control, file, fs, hook, json, load, process, random_class, receive,
+    reply, resume, scalars, send, services, soft_hook, watchdog,
 };
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
@@ -124,6 +124,7 @@ pub unsafe fn disarm(lua: *mut lua_State) -> bool {
 ///
 /// # Safety
 /// With a valid state. May raise.
+#[cfg_attr(target_os = "linux", link_section = ".text_load")]
 pub unsafe fn push_anchors(lua: *mut lua_State) {
     // SAFETY: may raise; owns nothing at any time.
     unsafe {
@@ -206,6 +207,7 @@ pub unsafe fn push_anchors(lua: *mut lua_State) {
 }
 
 /// Push the table of native functions.
+#[cfg_attr(target_os = "linux", link_section = ".text_load")]
 unsafe fn push_native(lua: *mut lua_State, anchors: c_int) {
     // SAFETY: as `push_anchors`.
     unsafe {
@@ -274,6 +276,7 @@ pub unsafe fn push_function(lua: *mut lua_State, function: lua_CFunction, option
 }
 
 /// `native.module(name)`: the submodule, loaded on first use; nil if there is none of that name.
+#[cfg_attr(target_os = "linux", link_section = ".text_load")]
 unsafe extern "C-unwind" fn load_module(lua: *mut lua_State) -> c_int {
     // SAFETY: upvalue 2 is the anchors table.
     unsafe {
@@ -287,6 +290,7 @@ unsafe extern "C-unwind" fn load_module(lua: *mut lua_State) -> c_int {
 }
 
 /// Push the submodule `name`; 1, or 0 if there is none. The name must stay on the stack while this runs.
+#[cfg_attr(target_os = "linux", link_section = ".text_load")]
 unsafe fn push_module(lua: *mut lua_State, anchors: c_int, name: &[u8]) -> c_int {
     // SAFETY: may raise; owns nothing.
     unsafe {
@@ -302,13 +306,7 @@ unsafe fn push_module(lua: *mut lua_State, anchors: c_int, name: &[u8]) -> c_int
             Ok(None) => return 0,
             Err(panic) => panic.raise(lua),
         };
-        let status = ffi::luaL_loadbufferx(
-            lua,
-            module.source.as_ptr().cast(),
-            module.source.len(),
-            module.chunk.as_ptr(),
-            c"t".as_ptr(),
-        );
+        let status = load::load(lua, module);
         if status != ffi::LUA_OK {
             ffi::lua_error(lua);
         }
@@ -325,6 +323,7 @@ unsafe fn push_module(lua: *mut lua_State, anchors: c_int, name: &[u8]) -> c_int
 ///
 /// # Safety
 /// Called by `require` with a valid state.
+#[cfg_attr(target_os = "linux", link_section = ".text_load")]
 unsafe fn open(lua: *mut lua_State, name: &[u8]) -> c_int {
     // SAFETY: by contract.
     unsafe {
@@ -336,6 +335,7 @@ unsafe fn open(lua: *mut lua_State, name: &[u8]) -> c_int {
 }
 
 /// Refuse to run in another Lua than the library was built for: values have other layouts there.
+#[cfg_attr(target_os = "linux", link_section = ".text_load")]
 unsafe fn check_version(lua: *mut lua_State) {
     // SAFETY: may raise; owns nothing. The strings are NUL-terminated.
     unsafe {
@@ -359,6 +359,7 @@ unsafe fn check_version(lua: *mut lua_State) {
 /// # Safety
 /// With a valid state, as `require` does.
 #[no_mangle]
+#[cfg_attr(target_os = "linux", link_section = ".text_load")]
 pub unsafe extern "C-unwind" fn luaopen_fkrpc_compat(lua: *mut lua_State) -> c_int {
     // SAFETY: by contract.
     unsafe {
@@ -376,6 +377,7 @@ macro_rules! luaopen {
         /// # Safety
         /// With a valid state, as `require` does.
         #[no_mangle]
+        #[cfg_attr(target_os = "linux", link_section = ".text_load")]
         pub unsafe extern "C-unwind" fn $function(lua: *mut lua_State) -> c_int {
             // SAFETY: by contract.
             unsafe { open(lua, $module) }

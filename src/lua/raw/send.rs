@@ -33,10 +33,9 @@ impl Encoder {
     pub unsafe fn prepare(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, policy: Policy) -> Self {
         // SAFETY: by contract.
         unsafe {
-            let identities = (*(*job).owner).identities;
             match (*conn).format {
-                WireFormat::Json(format) => Encoder::Json(Walk::prepare(lua, job, identities, format, policy)),
-                WireFormat::Cbor(format) => Encoder::Cbor(Walk::prepare(lua, job, identities, format, policy)),
+                WireFormat::Json(format) => Encoder::Json(Walk::prepare(lua, job, format, policy)),
+                WireFormat::Cbor(format) => Encoder::Cbor(Walk::prepare(lua, job, format, policy)),
             }
         }
     }

@@ -35,7 +35,7 @@ pub use format::{Fail, Format, Policy};
 pub struct Walk<F: Format> {
     lua: *mut lua_State,
     job: *mut Job,
-    identities: Identities,
+    identities: *const Identities,
     format: F,
     policy: Policy,
     /// Stack indices up to this one are known to be free to use.
@@ -63,31 +63,26 @@ impl<F: Format> Walk<F> {
     ///
     /// # Safety
     /// In a raw function, before `guarded`; may raise.
-    pub unsafe fn prepare(
-        lua: *mut lua_State,
-        job: *mut Job,
-        identities: Identities,
-        format: F,
-        policy: Policy,
-    ) -> Self {
-        // Four slots a level: table, key, value, a copied key.
-        let room = if cfg!(any(feature = "lua51", feature = "luajit")) {
-            c_int::try_from(policy.max_depth * 4 + 24).unwrap_or(c_int::MAX)
-        } else {
-            ROOM
-        };
+    pub unsafe fn prepare(lua: *mut lua_State, job: *mut Job, format: F, policy: Policy) -> Self {
+        // SAFETY: the job's owner, a state, stays where it is while its functions run.
+        let identities = unsafe { &raw const (*(*job).owner).identities };
         // SAFETY: by contract.
-        let base = unsafe {
-            ffi::luaL_checkstack(lua, room, c"value nested too deeply".as_ptr());
-            ffi::lua_gettop(lua)
-        };
+        let base = unsafe { ffi::lua_gettop(lua) };
+        let mut limit = ffi::LUA_MINSTACK; // what every C function has
+        if cfg!(any(feature = "lua51", feature = "luajit")) {
+            // Four slots a level: table, key, value, a copied key.
+            let room = c_int::try_from(policy.max_depth * 4 + 24).unwrap_or(c_int::MAX);
+            // SAFETY: by contract.
+            unsafe { ffi::luaL_checkstack(lua, room, c"value nested too deeply".as_ptr()) };
+            limit = base.saturating_add(room);
+        }
         Self {
             lua,
             job,
             identities,
             format,
             policy,
-            limit: base.saturating_add(room),
+            limit,
             left: policy.max_depth,
             base,
             hooks: 0,
@@ -118,15 +113,38 @@ impl<F: Format> Walk<F> {
         }
     }
 
-    /// Encode the value on top of the stack and leave the stack as it was.
-    #[inline]
+    /// [`Walk::run`] for whoever returns next: the stack is left with whatever is on it.
+    ///
+    /// # Safety
+    /// As [`Walk::run`].
+    pub unsafe fn run_last(&mut self, index: c_int) -> Result<(), Fail> {
+        // SAFETY: as `run`.
+        unsafe {
+            ffi::lua_pushvalue(self.lua, index);
+            self.value()
+        }
+    }
+
+    /// Encode the value on top of the stack and leave the stack as it was: what most values are needs no call.
+    #[inline(always)]
     unsafe fn value(&mut self) -> Result<(), Fail> {
         // SAFETY: as `run`.
         unsafe {
+            match ffi::lua_type(self.lua, -1) {
+                ffi::LUA_TSTRING => Ok(self.format.string(self.out(), string(self.lua, -1))?),
+                ffi::LUA_TNUMBER => self.number(),
+                kind => self.other(kind),
+            }
+        }
+    }
+
+    /// [`Walk::value`] for what is neither a string nor a number.
+    #[inline(never)]
+    unsafe fn other(&mut self, kind: c_int) -> Result<(), Fail> {
+        // SAFETY: as `run`.
+        unsafe {
             let lua = self.lua;
-            match ffi::lua_type(lua, -1) {
-                ffi::LUA_TSTRING => self.format.string(self.out(), string(lua, -1))?,
-                ffi::LUA_TNUMBER => self.number()?,
+            match kind {
                 ffi::LUA_TTABLE => return self.table(),
                 ffi::LUA_TBOOLEAN => self.format.boolean(self.out(), ffi::lua_toboolean(lua, -1) != 0)?,
                 ffi::LUA_TNIL => self.format.null(self.out())?,
@@ -137,7 +155,7 @@ impl<F: Format> Walk<F> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     unsafe fn number(&mut self) -> Result<(), Fail> {
         // SAFETY: as `run`; the value is a number.
         unsafe {
@@ -204,9 +222,9 @@ impl<F: Format> Walk<F> {
             let mut mark = Mark::None;
             if ffi::lua_getmetatable(lua, table) != 0 {
                 let identity = ffi::lua_topointer(lua, -1);
-                if identity == self.identities.array {
+                if identity == (*self.identities).array {
                     mark = Mark::Array;
-                } else if identity == self.identities.object {
+                } else if identity == (*self.identities).object {
                     mark = Mark::Object;
                 } else if F::HOOK && self.special(table, identity)? {
                     return Ok(());

@@ -153,6 +153,9 @@ impl Claim {
         if thread != this && (!free || CHAIN.thread.compare_exchange(thread, this, SeqCst, SeqCst).is_err()) {
             return Err(io::Error::from_raw_os_error(libc::EBUSY));
         }
+        if thread == 0 {
+            CHAIN.base.store(usize::MAX, SeqCst);
+        }
         // OK because it is at most a second.
         let period_ns = period.as_nanos() as u64;
         let ticking = USERS.load(SeqCst) > 0;

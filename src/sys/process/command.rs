@@ -3,16 +3,13 @@
 //! It refuses to run a shell, and to let the program inherit any descriptor but 0, 1 and 2: Lua's own files and pipes
 //! are not close-on-exec, and a pipe that leaks into a child never ends. It refuses to return a process whose program
 //! could not be executed: that is an error here, with its errno.
-#![allow(unsafe_code)]
 
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
-use super::{abandoned, system, Child, Process};
+use super::{abandoned, exec, Child, Process};
 use crate::sys::{fd, SysError};
 use crate::text;
 
@@ -49,40 +46,13 @@ pub fn spawn(command: &Command<'_>) -> Result<Process, SysError> {
             });
         }
     }
-    command
-        .fits()
-        .and_then(|()| start(command))
-        .map_err(|error| command.failure(&error))
+    start(command).map_err(|error| command.failure(&error))
 }
 
 fn start(command: &Command<'_>) -> io::Result<Process> {
     let (child_input, input) = fd::pipe()?;
     let (output, child_output) = fd::pipe()?;
-    let mut builder = std::process::Command::new(command.program);
-    builder.args(&command.args).stdin(child_input).stdout(child_output);
-    for (name, value) in &command.env {
-        match value {
-            Some(value) => builder.env(name, value),
-            None => builder.env_remove(name),
-        };
-    }
-    if let Some(directory) = command.cwd {
-        builder.current_dir(directory);
-    }
-    let highest = system::highest_number();
-    // SAFETY: `close_others` makes async-signal-safe system calls only and takes no memory or lock.
-    unsafe {
-        builder.pre_exec(move || {
-            system::close_others(highest);
-            Ok(())
-        });
-    }
-    // The standard library panics when exec failed and the host ignores SIGCHLD: then nobody can wait for the child.
-    let child = panic::catch_unwind(AssertUnwindSafe(|| builder.spawn()))
-        .unwrap_or_else(|_| Err(io::Error::from_raw_os_error(libc::ECHILD)))?;
-    // OK because it was a pid_t before the standard library made it unsigned. Its handle closes nothing and waits for
-    // nobody when it is dropped; its copies of the child's ends close with `builder`.
-    let child = Child::new(child.id() as libc::pid_t);
+    let child = Child::new(exec::start(command, child_input, child_output)?);
     Ok(Process {
         input: Some(input),
         output: Some(output),
@@ -91,28 +61,6 @@ fn start(command: &Command<'_>) -> io::Result<Process> {
 }
 
 impl Command<'_> {
-    /// The standard library copies all of a command, and ends the process where there is no memory for that. So as much
-    /// as it takes is had and given back before: a command as large as what is left is an error.
-    fn fits(&self) -> io::Result<()> {
-        // Of each text it has up to three copies at a time, and pointers and map nodes around them. The inherited
-        // environment, which it copies when there are changes to it, is small.
-        const EACH: usize = 256;
-        const REST: usize = 256 << 10;
-        let texts = std::iter::once(self.program)
-            .chain(self.args.iter().copied())
-            .chain(self.cwd.map(Path::as_os_str))
-            .chain(
-                self.env
-                    .iter()
-                    .flat_map(|(name, value)| [Some(*name), *value])
-                    .flatten(),
-            );
-        let size = texts.fold(REST, |size, text| size + EACH + 3 * text.len()); // OK because the texts are in memory
-        Vec::<u8>::new()
-            .try_reserve_exact(size)
-            .map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM))
-    }
-
     fn what(&self) -> String {
         text::string(format_args!("cannot run {:?}", self.program))
     }
@@ -121,13 +69,6 @@ impl Command<'_> {
     /// the interpreter in its first line is meant. This is a look afterwards, for the text alone.
     fn failure(&self, error: &io::Error) -> SysError {
         let errno = error.raw_os_error();
-        if errno == Some(libc::ECHILD) {
-            return SysError::new(
-                &self.what(),
-                error,
-                "it could not be executed, and why is lost: SIGCHLD is ignored",
-            );
-        }
         if !matches!(errno, Some(libc::ENOENT | libc::EACCES | libc::ENOTDIR)) {
             return SysError::new(&self.what(), error, "");
         }

@@ -9,6 +9,7 @@
 mod abandoned;
 mod child;
 mod command;
+mod exec;
 mod system;
 
 use std::io;

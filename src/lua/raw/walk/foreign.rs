@@ -46,7 +46,7 @@ impl<F: Format> Walk<F> {
             let lua = self.lua;
             // Options may name a hook for the metatable of tagged values, too.
             let plain = !F::OPTIONS || ffi::lua_type(lua, hook::GIVEN) == ffi::LUA_TNIL;
-            if plain && identity == self.identities.tagged {
+            if plain && identity == (*self.identities).tagged {
                 let tag = hook::integer(lua, table, anchor::TAG).ok_or(Fail::Tagged)?;
                 let tag = u64::try_from(tag).map_err(|_| Fail::Tagged)?;
                 self.format.tag(self.out(), tag)?;
@@ -61,7 +61,7 @@ impl<F: Format> Walk<F> {
                 ffi::lua_settop(lua, table);
                 return Ok(true);
             }
-            if identity == self.identities.simple {
+            if identity == (*self.identities).simple {
                 let value = hook::integer(lua, table, anchor::SIMPLE_NAME).ok_or(Fail::Tagged)?;
                 let value = u8::try_from(value).map_err(|_| Fail::Tagged)?;
                 self.format.simple(self.out(), value)?;

@@ -57,7 +57,10 @@ impl<F: Format> Walk<F> {
                 ffi::LUA_TSTRING => self.remember(path::name(string(lua, key))),
                 ffi::LUA_TNUMBER => {
                     let n = ffi::lua_tonumberx(lua, key, std::ptr::null_mut());
-                    self.segment(format_args!("[{n}]"));
+                    // As JSON's numbers are written: std's own way to write them is large, and not needed elsewhere.
+                    let mut digits = zmij::Buffer::new();
+                    let digits = digits.format(n);
+                    self.segment(format_args!("[{}]", digits.strip_suffix(".0").unwrap_or(digits)));
                 }
                 ffi::LUA_TBOOLEAN => self.segment(format_args!("[{}]", ffi::lua_toboolean(lua, key) != 0)),
                 _ => self.segment(format_args!("[?]")),
