@@ -4,7 +4,7 @@ LUA ?= lua5.4
 # rustup's own place, for shells that have not read its settings; what is on the PATH goes first.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build spec test faults asan valgrind lint packaging dist demo bench bench-codec bench-channel bench-load bench-replay bench-game clean
+.PHONY: help setup build spec test faults asan valgrind lint packaging dist demo bench bench-codec bench-channel bench-large bench-load bench-replay bench-game bench-watchdog clean
 
 help: ## list the targets
 	@echo "fkrpc: make TARGET [LUA=lua5.3]"
@@ -47,10 +47,10 @@ demo: ## set up what is missing, build, and run demo/demo.lua
 	@sh scripts/setup.sh demo
 	@sh scripts/demo.sh $(LUA)
 
-bench: ## every benchmark in bench/ with LUA; bench-codec, -channel, -load, -replay, -game: one of them
+bench: ## every benchmark in bench/ with LUA; bench-codec, -channel, -large, -load, -replay, -game, -watchdog: one of them
 	@LUA=$(LUA) bench/run.sh
 
-bench-codec bench-channel bench-load bench-replay bench-game:
+bench-codec bench-channel bench-large bench-load bench-replay bench-game bench-watchdog:
 	@LUA=$(LUA) bench/run.sh $(@:bench-%=%)
 
 clean: ## remove build/, dist/ and target/

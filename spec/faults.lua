@@ -25,6 +25,7 @@ end
 local EXEMPT = {
   json_codec = "makes closures", cbor_codec = "makes closures", compat_json = "makes closures",
   compat_cbor = "makes closures", clock_functions = "makes a table", fs_functions = "makes a table",
+  json_styled = "makes closures",
   random_class = "makes a metatable", qrandomgen_class = "makes a metatable", running_thread = "pushes a thread",
   resume = "resumes", coroutine_resume = "resumes", coroutine_wrap = "makes a closure", coroutine_close = "closes",
 }
@@ -68,6 +69,10 @@ case("cbor, wrong", function() assert(not encode_cbor(print) and not decode_cbor
 case("compat_json", function() assert(encode_rxi({ 1 }) == "[1]" and decode_rxi("[1]")[1] == 1) end)
 case("compat_cbor", function() assert(encode_game({ 1 }) == "\129\1" and decode_game("\129\1")[1] == 1) end)
 case("compat_cbor, wrong", function() refuses(encode_game, print) end)
+local styled = native.module("json").new({ indent = 2 })
+case("a styled codec", function()
+  assert(styled.encode({ 1 }) == "[\n  1\n]" and styled.decode("[1]")[1] == 1 and not styled.decode("["))
+end)
 local hooked = setmetatable({}, { __tocbor = function() return encode_json({ 1 }) end })
 case("a hook", function() assert(encode_cbor({ hooked }) == "\129[1]") end)
 
@@ -171,6 +176,11 @@ case("state of a connection", function()
   native.forget(left, 1)
   native.close_output(left)
   native.close(left)
+end, connected)
+case("corks and limits", function()
+  native.configure(left, 1000, nil, 0, 1000, 0)
+  native.cork(left)
+  assert(native.uncork(left))
 end, connected)
 case("services", function()
   assert(native.standard_message(-32603) == "Internal error")

@@ -73,7 +73,7 @@ describe("a FreeKill child with a watchdog", function()
       if jit then jit.off() end -- compiled code cannot be stopped
       local fk = require("fkrpc.freekill")
       assert(fk.start())
-      assert(require("fkrpc").watchdog(0.3))
+      assert(require("fkrpc").watchdog(0.3, { per = "resume" }))
       function HandleRequest(text)
         if text == "loop" then while true do pcall(function() while true do end end) end end
         fk.Room({ id = 1 }):gameOver()
@@ -85,6 +85,68 @@ describe("a FreeKill child with a watchdog", function()
     assert.is_string(err.data)
     assert.is_true((server:call("HandleRequest", "work")))
     assert.equal("Room_gameOver", server:calls()[1][1])
+    server:finish()
+    assert.equal(0, server.status)
+  end)
+
+  it("lets the game see that a room did not end, and release it, while others play on", function()
+    local server = parent.start([[
+      if jit then jit.off() end
+      local fk = require("fkrpc.freekill")
+      assert(fk.start())
+      assert(require("fkrpc").watchdog(0.3, { per = "resume" }))
+      local rooms = {}
+      local function resume(id)
+        local fine, message = coroutine.resume(rooms[id])
+        if not fine then fk.qCritical(message) end
+        if coroutine.status(rooms[id]) ~= "dead" then return false end
+        fk.Room({ id = id }):decreaseRefCount()
+        return true
+      end
+      function HandleRequest(text)
+        local id = tonumber(text)
+        rooms[id] = coroutine.create(function()
+          while true do
+            coroutine.yield()
+            fk.Room({ id = id }):delay(10)
+            if id == 1 then while true do pcall(function() while true do end end) end end
+          end
+        end)
+        resume(id)
+      end
+      ResumeRoom = resume
+      fk.serve()]])
+    server:greet()
+    for _, room in ipairs({ "1", "2" }) do assert.is_true((server:call("HandleRequest", room))) end
+    assert.is_true((server:call("ResumeRoom", 1, "reply")))
+    local calls = server:calls()
+    assert.same({ "Room_delay", 1, 10 }, calls[1])
+    assert.equal("qCritical", calls[2][1])
+    assert.is_truthy(calls[2][2]:find("the time limit of 0.3 seconds is exceeded", 1, true), calls[2][2])
+    assert.is_truthy(calls[2][2]:find("stack traceback:\n", 1, true), calls[2][2])
+    assert.same({ "Room_decreaseRefCount", 1 }, calls[3])
+    for _ = 1, 3 do assert.is_false((server:call("ResumeRoom", 2, "reply"))) end
+    server:finish()
+    assert.equal(0, server.status)
+  end)
+
+  it("stops the text of an error that never ends", function()
+    local server = parent.start([[
+      if jit then jit.off() end
+      local fk = require("fkrpc.freekill")
+      assert(fk.start())
+      assert(require("fkrpc").watchdog(0.3, { per = "resume" }))
+      function HandleRequest(text)
+        local function spin() while true do pcall(function() while true do end end) end end
+        if text == "fail" then error(setmetatable({}, { __tostring = spin })) end
+      end
+      fk.serve()]])
+    server:greet()
+    for _ = 1, 2 do
+      local _, err = server:call("HandleRequest", "fail")
+      assert.equal(-32603, err.code)
+      assert.is_true((server:call("HandleRequest", "work")))
+    end
     server:finish()
     assert.equal(0, server.status)
   end)

@@ -6,6 +6,7 @@ local programs = require("spec.programs")
 
 local CPATH = ("package.cpath = %q\n"):format(helper.library:gsub("[^/]*$", "") .. "?.so")
 local ALL = "dbg debug.debug io.read io.input io.stdin io.lines io.open io.popen os.execute loadfile dofile"
+  .. " package.loadlib require"
 
 describe("lockdown", function()
   after_each(programs.finish)
@@ -42,6 +43,32 @@ describe("lockdown", function()
     end)
   end
 
+  it("lets no module be required from a pipe, and others as before", function()
+    local ran = programs.shell("printf 'return 7' | " .. programs.command(CPATH .. [[
+      require('fkrpc.freekill').lockdown()
+      require('fkrpc.freekill').lockdown()
+      local path, cpath = package.path, package.cpath
+      for _, way in ipairs({ { "/proc/self/fd/?", "0" }, { "/dev/?", "stdin" }, { "/proc/?", "self.fd.0" } }) do
+        package.path, package.cpath = way[1], cpath
+        print(select(2, pcall(require, way[2])))
+        package.path, package.cpath = path, way[1]
+        print(select(2, pcall(require, way[2])))
+      end
+      print(select(2, pcall(package.loadlib, "/dev/fd/0", "f")))
+      local name = os.tmpname()
+      local file = assert(io.open(name, "w")) file:write("return { ... }") file:close()
+      package.path, package.cpath = name:gsub("[^/]+$", "?"), cpath
+      local module = name:match("[^/]+$")
+      print(require(module)[1] == module, package.loaded[module] ~= nil, require("fkrpc.clock") ~= nil)
+      os.remove(name)
+      print((pcall(require, "there is none")))]]) .. ' >"$OUT" 2>"$ERR"')
+    assert.equal(0, ran.code, ran.err)
+    local closed = " is closed: standard input belongs to the server\n"
+    assert.equal(("require of /proc/self/fd/0" .. closed):rep(2) .. ("require of /dev/stdin" .. closed):rep(2)
+      .. ("require of /proc/self/fd/0" .. closed):rep(2) .. "package.loadlib of /dev/fd/0" .. closed
+      .. "true\ttrue\ttrue\nfalse\n", ran.out)
+  end)
+
   it("refuses to open pipes by name and opens files as before", function()
     local ran = programs.shell("printf 'x\\n' | " .. programs.command(CPATH .. [[
       require('fkrpc.freekill').lockdown()
@@ -74,7 +101,7 @@ describe("lockdown", function()
   end)
 
   it("leaves out what the game has taken away already", function()
-    assert.equal("dbg debug.debug\n", run([[io, os, loadfile, dofile = nil, nil, nil, nil
+    assert.equal("dbg debug.debug require\n", run([[io, os, loadfile, dofile, package = nil, nil, nil, nil, nil
       print(table.concat(require('fkrpc.freekill').lockdown(), " "))]]))
   end)
 end)

@@ -220,16 +220,30 @@ impl Encoding {
     /// # Errors
     /// `OutOfMemory`.
     pub fn batch(self, out: &mut Vec<u8>, responses: &[u8], count: usize) -> Written {
+        self.begin_batch(out, count)?;
+        put(out, responses)?;
+        self.end_batch(out)
+    }
+
+    /// Everything of a batch of `count` responses up to the first of them.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn begin_batch(self, out: &mut Vec<u8>, count: usize) -> Written {
         match self {
-            Encoding::Json { .. } => {
-                put(out, b"[")?;
-                put(out, responses)?;
-                put(out, b"]")
-            }
-            Encoding::Cbor(_) => {
-                cbor::write_array_head(out, count)?;
-                put(out, responses)
-            }
+            Encoding::Json { .. } => put(out, b"["),
+            Encoding::Cbor(_) => cbor::write_array_head(out, count),
+        }
+    }
+
+    /// Everything after the last.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn end_batch(self, out: &mut Vec<u8>) -> Written {
+        match self {
+            Encoding::Json { .. } => put(out, b"]"),
+            Encoding::Cbor(_) => Ok(()),
         }
     }
 

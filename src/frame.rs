@@ -1,7 +1,12 @@
 //! Framing: a byte stream that arrives in pieces becomes whole messages.
 //!
 //! It accepts any split, byte by byte included, looks at every byte once however often it is asked, and refuses to
-//! guess where a broken CBOR sequence goes on.
+//! guess where a broken CBOR sequence goes on, and to keep what is longer than a message may be: that is reported once
+//! and passed over to its end.
+
+mod skip;
+#[cfg(test)]
+mod tests;
 
 use crate::codec::cbor::ItemEnd;
 use crate::codec::{CodecError, ErrorKind};
@@ -31,6 +36,10 @@ pub struct Inbox {
     /// Line framing: no line end before this.
     searched: usize,
     item: ItemEnd,
+    /// The longest message.
+    limit: usize,
+    /// What comes next is the rest of a message that was too long.
+    skipping: bool,
 }
 
 impl Inbox {
@@ -44,7 +53,25 @@ impl Inbox {
             end: 0,
             searched: 0,
             item: ItemEnd::new(max_depth),
+            limit: usize::MAX,
+            skipping: false,
         }
+    }
+
+    /// The longest message from now on, in bytes and without its line end.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// Forget everything that is here.
+    pub fn clear(&mut self) {
+        self.drop_all();
+    }
+
+    /// Whether more bytes are here than a message may have.
+    #[must_use]
+    pub fn is_over_limit(&self) -> bool {
+        self.len() > self.limit
     }
 
     /// Bytes received and not taken.
@@ -78,8 +105,9 @@ impl Inbox {
             self.start = 0;
         }
         if self.bytes.len() - self.end < least {
-            // Double, so that a giant message is not moved again and again.
-            let more = chunk.max(self.bytes.len());
+            // Double, so that a giant message is not moved again and again; but not far beyond what may be kept.
+            let kept = self.limit.saturating_add(2 * CHUNK).saturating_sub(self.bytes.len());
+            let more = chunk.max(self.bytes.len()).min(kept).max(least);
             self.bytes
                 .try_reserve_exact(more)
                 .map_err(|_| CodecError::new(ErrorKind::OutOfMemory, self.end))?;
@@ -109,34 +137,35 @@ impl Inbox {
     ///
     /// # Errors
     /// A CBOR sequence that is broken: what was received is dropped, since nothing tells where the next item starts.
+    /// `TooLarge`: a message longer than the limit, as soon as that is known; it is passed over.
     /// `OutOfMemory`: the message stays.
     pub fn next(&mut self, message: &mut Vec<u8>) -> Result<bool, CodecError> {
-        if self.start == self.end {
+        if self.start == self.end || (self.skipping && !self.skip()) {
             return Ok(false);
         }
-        let (len, skip) = match self.framing {
+        let found = match self.framing {
             Framing::Line => {
                 let from = self.searched.max(self.start);
-                match memchr::memchr(b'\n', &self.bytes[from..self.end]) {
-                    Some(at) => (from + at - self.start, 1),
-                    None => {
-                        self.searched = self.end;
-                        return Ok(false);
-                    }
-                }
+                let end = memchr::memchr(b'\n', &self.bytes[from..self.end]);
+                self.searched = self.end;
+                end.map(|at| (from + at - self.start, 1))
             }
             Framing::CborSequence => match self.item.feed(&self.bytes[self.start..self.end]) {
-                Ok(Some(len)) => (len, 0),
-                Ok(None) => return Ok(false),
+                Ok(len) => len.map(|len| (len, 0)),
                 Err(error) => {
-                    self.item.reset();
-                    self.start = self.end;
-                    self.rewind();
+                    self.drop_all();
                     return Err(error);
                 }
             },
         };
-        self.take(len, skip, message).map(|()| true)
+        match found {
+            Some((len, skip)) if len <= self.limit => self.take(len, skip, message).map(|()| true),
+            None if self.expected() <= self.limit => Ok(false),
+            _ => {
+                self.pass_over();
+                Err(CodecError::new(ErrorKind::TooLarge, self.limit))
+            }
+        }
     }
 
     /// The length of the CBOR item at the front once all of it is here; unlike [`Inbox::next`] it takes nothing, and
@@ -165,7 +194,7 @@ impl Inbox {
     /// # Errors
     /// `OutOfMemory`.
     pub fn rest(&mut self, message: &mut Vec<u8>) -> Result<bool, CodecError> {
-        if self.framing != Framing::Line || self.is_empty() {
+        if self.framing != Framing::Line || self.is_empty() || self.skipping {
             return Ok(false);
         }
         self.take(self.len(), 0, message).map(|()| true)
@@ -209,82 +238,5 @@ impl Inbox {
         if self.bytes.len() > KEEP {
             self.bytes = Vec::new();
         }
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    /// Feed `stream` in pieces of `piece` bytes and collect the messages.
-    fn collect(framing: Framing, stream: &[u8], piece: usize) -> Vec<Vec<u8>> {
-        let mut inbox = Inbox::new(framing, 128);
-        let mut messages = Vec::new();
-        let mut message = Vec::new();
-        for chunk in stream.chunks(piece) {
-            inbox.append(chunk).unwrap();
-            while inbox.next(&mut message).unwrap() {
-                messages.push(message.clone());
-            }
-        }
-        assert!(inbox.is_empty());
-        messages
-    }
-
-    #[test]
-    fn lines_come_out_whole_however_they_are_cut() {
-        let stream = b"{\"a\":1}\n\nshort\n".repeat(3);
-        let whole = collect(Framing::Line, &stream, stream.len());
-        assert_eq!(whole.len(), 9);
-        assert_eq!(whole[1], b"");
-        for piece in 1..stream.len() {
-            assert_eq!(collect(Framing::Line, &stream, piece), whole);
-        }
-    }
-
-    #[test]
-    fn cbor_items_come_out_whole_however_they_are_cut() {
-        let stream = b"\xa1\x18\x64\x43abc\x83\x01\x02\x9f\xff\x05\x5f\x41x\xff".repeat(3);
-        let whole = collect(Framing::CborSequence, &stream, stream.len());
-        assert_eq!(whole.len(), 12);
-        for piece in 1..stream.len() {
-            assert_eq!(collect(Framing::CborSequence, &stream, piece), whole);
-        }
-    }
-
-    #[test]
-    fn a_broken_cbor_sequence_is_reported_and_what_was_buffered_is_dropped() {
-        let mut inbox = Inbox::new(Framing::CborSequence, 128);
-        let mut message = Vec::new();
-        inbox.append(b"\x01\xfe\x02").unwrap();
-        assert!(inbox.next(&mut message).unwrap());
-        assert_eq!(inbox.next(&mut message).unwrap_err().kind, ErrorKind::InvalidHead);
-        assert!(inbox.is_empty());
-        inbox.append(b"\x07").unwrap();
-        assert!(inbox.next(&mut message).unwrap());
-        assert_eq!(message, b"\x07");
-    }
-
-    #[test]
-    fn a_last_line_needs_no_line_end() {
-        let mut inbox = Inbox::new(Framing::Line, 128);
-        let mut message = Vec::new();
-        inbox.append(b"last").unwrap();
-        assert!(!inbox.next(&mut message).unwrap());
-        assert!(inbox.rest(&mut message).unwrap());
-        assert_eq!(message, b"last");
-    }
-
-    #[test]
-    fn a_giant_message_leaves_no_memory_behind() {
-        let mut inbox = Inbox::new(Framing::Line, 128);
-        let mut message = Vec::new();
-        let mut giant = vec![b'x'; 3 << 20];
-        giant.push(b'\n');
-        inbox.append(&giant).unwrap();
-        assert!(inbox.next(&mut message).unwrap());
-        assert_eq!(message.len(), 3 << 20);
-        assert_eq!(inbox.bytes.capacity(), 0);
     }
 }

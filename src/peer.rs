@@ -14,6 +14,7 @@
 
 mod accept;
 mod batch;
+mod last;
 pub mod quick;
 mod recover;
 
@@ -87,6 +88,8 @@ pub enum Reply {
 pub enum Problem {
     /// It cannot be decoded.
     Unreadable(CodecError),
+    /// It is longer than this many bytes, and was passed over.
+    TooLarge(usize),
     /// It is decoded, but no message of JSON-RPC.
     Refused(&'static str),
     /// A reply (or error) no call waits for: it is late, or its id is unknown.
@@ -99,11 +102,24 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::Unreadable(error) => write!(f, "a message that cannot be read ({error})"),
+            Problem::TooLarge(limit) => write!(f, "a message longer than {limit} bytes (option max_frame)"),
             Problem::Refused(why) => write!(f, "a message that is none ({why})"),
             Problem::Stray => f.write_str("a reply no call waits for (late, or of an unknown id)"),
             Problem::Unhandled => f.write_str("a notification nobody handles"),
         }
     }
+}
+
+/// What becomes of input that is no message: a line that somebody printed, a broken stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Garbage {
+    /// It is answered with an error that has no id (JSON-RPC 2.0, section 5.1), logged and counted.
+    #[default]
+    Answer,
+    /// It is logged and counted.
+    Log,
+    /// It ends the conversation.
+    Error,
 }
 
 /// Counters of a conversation.
@@ -143,6 +159,10 @@ pub struct Peer {
     /// How messages are written.
     pub encoding: Encoding,
     scan: Scan,
+    /// What becomes of input that is no message.
+    pub garbage: Garbage,
+    /// There was such input, and it ends the conversation.
+    pub hopeless: bool,
     /// Received bytes.
     pub inbox: Inbox,
     queue: VecDeque<Queued>,
@@ -170,6 +190,8 @@ impl Peer {
         Self {
             encoding,
             scan,
+            garbage: Garbage::default(),
+            hopeless: false,
             // Deeper than any message may be: that one is too deep is found where its sender can still be told.
             inbox: Inbox::new(framing, recover::DEPTH),
             queue: VecDeque::new(),
@@ -284,12 +306,6 @@ impl Peer {
     #[must_use]
     pub fn id(&self, slot: usize) -> Option<&Id> {
         self.slots.get(slot).map(|slot| &slot.id)
-    }
-
-    /// Whether the request behind a slot came in a batch, so that its reply has to wait for others.
-    #[must_use]
-    pub fn in_batch(&self, slot: usize) -> bool {
-        self.slots.get(slot).is_some_and(|slot| slot.batch.is_some())
     }
 
     /// The request behind `slot` is answered: forget it.

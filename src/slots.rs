@@ -87,6 +87,13 @@ impl Batches {
         Ok(self.open.len() - 1)
     }
 
+    /// The responses that a batch has so far, and their number.
+    #[must_use]
+    pub fn so_far(&self, number: usize) -> Option<(&[u8], usize)> {
+        let batch = self.open.get(number)?.as_ref()?;
+        Some((&batch.responses, batch.count))
+    }
+
     /// One member is done; `response` is empty where it has none. The responses and their number when it was the last
     /// and there are any.
     ///

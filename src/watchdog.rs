@@ -48,6 +48,13 @@ pub struct Saved {
     part: bool,
 }
 
+/// What is put aside of a slice in time for one with the same limit, see [`Watchdog::suspend`].
+#[derive(Clone, Copy, Debug)]
+pub struct Suspended {
+    running: u64,
+    elapsed: u64,
+}
+
 /// The state of one thread's slices.
 #[derive(Debug, Default)]
 pub struct Watchdog {
@@ -137,6 +144,7 @@ impl Watchdog {
         self.set_running(0);
         self.limit.store(limit, Relaxed);
         self.overdue.store(false, Relaxed);
+        self.elapsed.store(0, Relaxed);
         let number = self.issued.load(Relaxed).wrapping_add(1).max(1);
         self.issued.store(number, Relaxed);
         self.set_running(number);
@@ -171,6 +179,38 @@ impl Watchdog {
             self.elapsed.store(saved.elapsed, Relaxed);
         }
         self.set_running(saved.running);
+    }
+
+    /// Put the running slice, which is not overdue, aside for one with the same limit and a time of its own: nothing
+    /// runs until [`begin_alike`](Self::begin_alike).
+    #[inline]
+    pub fn suspend(&self) -> Suspended {
+        let running = self.running.load(Relaxed);
+        self.set_running(0);
+        Suspended {
+            running,
+            elapsed: self.elapsed.load(Relaxed),
+        }
+    }
+
+    /// The slice inside a suspended one begins.
+    #[inline]
+    pub fn begin_alike(&self) {
+        self.elapsed.store(0, Relaxed);
+        let number = self.issued.load(Relaxed).wrapping_add(1).max(1);
+        self.issued.store(number, Relaxed);
+        self.set_running(number);
+    }
+
+    /// The slice inside is over and [`pause`](Self::pause)d: go on with the suspended one.
+    ///
+    /// What passed since the last tick is the suspended slice's if that tick saw it, too; else nobody's. If the thread
+    /// has slept, the sleep does not belong there either, so CPU time alone counts up to the next tick.
+    #[inline]
+    pub fn go_on(&self, suspended: Suspended) {
+        self.elapsed.store(suspended.elapsed, Relaxed);
+        self.waited();
+        self.set_running(suspended.running);
     }
 
     /// The slice's work is done: nothing runs.
@@ -211,7 +251,6 @@ impl Watchdog {
             return (Verdict::Fine, cpu);
         }
         if self.seen.swap(running, Relaxed) != running {
-            self.elapsed.store(0, Relaxed);
             return (Verdict::Fine, cpu);
         }
         let elapsed = self.elapsed.load(Relaxed).saturating_add(passed);

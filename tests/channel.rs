@@ -2,12 +2,21 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use fkrpc::channel::{Channel, Failure, Found};
-use fkrpc::wire::Wire;
+use fkrpc::frame::{Framing, Inbox};
+use fkrpc::outbox::Outbox;
+use fkrpc::wire::{Patience, Wire};
+
+fn send(wire: &mut Wire, bytes: &[u8]) {
+    let mut inbox = Inbox::new(Framing::Line, 128);
+    assert!(wire
+        .send(bytes, &mut Outbox::new(), &mut inbox, Patience::ENDLESS)
+        .unwrap());
+}
 
 /// A channel that has read `arrived` and whose other end is closed, and that end.
 fn channel(arrived: &[u8]) -> (Channel, Wire) {
     let (ours, mut theirs) = Wire::pair().unwrap();
-    theirs.send(arrived).unwrap();
+    send(&mut theirs, arrived);
     theirs.close_output();
     (Channel::new(ours, b"").unwrap(), theirs)
 }
@@ -15,7 +24,7 @@ fn channel(arrived: &[u8]) -> (Channel, Wire) {
 #[test]
 fn what_was_read_before_comes_first() {
     let (ours, mut theirs) = Wire::pair().unwrap();
-    theirs.send(b"ine\nsecond\n").unwrap();
+    send(&mut theirs, b"ine\nsecond\n");
     let mut channel = Channel::new(ours, b"first l").unwrap();
     let mut line = Vec::new();
     channel.line(&mut line).unwrap();

@@ -18,6 +18,7 @@ const OPTIONS: ScanOptions = ScanOptions {
     utf8: true,
     big: Big::Float,
     integers: fkrpc::codec::Integers::I64,
+    nan: false,
 };
 
 /// The value at `at` as serde_json would have it, and the index after it.

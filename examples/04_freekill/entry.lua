@@ -18,8 +18,9 @@ assert(fk.start())
 -- What the game's files find each other by.
 package.path = "./?.lua;./?/init.lua;./lua/lib/?.lua;./lua/?.lua;./lua/?/init.lua;" .. package.path
 
--- A handler, or a coroutine of the game, that runs longer than this gets an error. Waiting for the server is free.
-assert(fkrpc.watchdog(15))
+-- A handler that runs longer than this gets an error, and so does each coroutine that it resumes, for itself: the game
+-- sees `coroutine.resume` return false and can release the room. Waiting for the server is free.
+assert(fkrpc.watchdog(15, { per = "resume" }))
 
 -- The game defines InitScheduler, HandleRequest, ResumeRoom and GetRoom. It may log while it loads.
 dofile(arg[0]:gsub("[^/]*$", "") .. "game.lua")

@@ -57,6 +57,7 @@ const MODULES: &[Module] = modules![
     "freekill/lockdown",
     "random",
     "watchdog",
+    "soft_hooks",
     "compat",
     "compat/uncovered",
     "compat/json",

@@ -120,6 +120,7 @@ impl Peer {
                 self.stats.replies += 1;
                 Quick::Reply(scalar)
             }
+            Err(Quick::Incomplete) if self.inbox.is_over_limit() => Quick::Other,
             Err(other) => other,
         }
     }

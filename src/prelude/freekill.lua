@@ -3,7 +3,7 @@
 -- It refuses to touch stdin or stdout before `start` (or the first call) and to send what the server cannot read.
 local native = ...
 local setmetatable, pairs, ipairs, error = setmetatable, pairs, ipairs, error
-local module = native.module
+local module, packages = native.module, package
 local link, log = module("freekill/link"), module("freekill/log")
 
 module("freekill/dispatchers")
@@ -61,7 +61,7 @@ end
 
 --- Close what lets extension code read the server's stdin, or wait for a person: the list of what was closed.
 function fk.lockdown()
-  return native.module("freekill/lockdown")()
+  return module("freekill/lockdown")(packages)
 end
 
 return setmetatable(fk, { __name = "fkrpc.freekill" })

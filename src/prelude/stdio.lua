@@ -48,7 +48,7 @@ local function stdio(given)
   local send = options.choice("stdio", given, "print", senders, "stderr")
   local conn, message, errno = native.stdio(unpack(arguments, 1, 10))
   if not conn then return nil, message, errno end
-  local self = peer.new(conn, "stdio " .. name)
+  local self = peer.new(conn, "stdio " .. name, arguments.settings)
 
   local undo = {}
   -- A debugger's prompt would wait on a stdin that is no terminal, for ever.

@@ -1,12 +1,13 @@
 -- fkrpc.watchdog: an error for whatever runs too long, without a hook while nothing does.
 local native = ...
-local type, error, tostring, setmetatable, rawget, rawset, select =
-  type, error, tostring, setmetatable, rawget, rawset, select
-local coroutines, create, debug_library = coroutine, coroutine.create, debug
+local type, error, tostring, setmetatable, rawget, rawset =
+  type, error, tostring, setmetatable, rawget, rawset
+local coroutines, create = coroutine, coroutine.create
 local options = native.module("options")
-local limit, resume_within, running = native.watchdog_limit, native.resume_within, native.running_thread
+local limit, resume_within = native.watchdog_limit, native.resume_within
 
-local KNOWN = options.set("grace")
+local KNOWN = options.set("grace", "per")
+local PER = { handler = false, resume = true }
 -- Seconds of CPU time that code which cannot be stopped may go on past its deadline before the process ends.
 local GRACE = 2
 
@@ -53,10 +54,12 @@ local function check_seconds(where, seconds)
   end
 end
 
+local replacements = { replace = replace, put_back = put_back, track = track }
+
 local watchdog = {}
 
 --- Give every handler, and every coroutine resumed outside of one, so many seconds; nil or false: no limit any more.
---- True, or nil, message, errno.
+--- With `per = "resume"` also every coroutine that a handler resumes, of its own. True, or nil, message, errno.
 local function set(seconds, given)
   if seconds == nil or seconds == false then
     track("limit", false)
@@ -73,7 +76,8 @@ local function set(seconds, given)
     error("fkrpc.watchdog: option 'grace' must be seconds above 0, or false, not "
       .. (type(grace) == "number" and tostring(grace) or "a " .. type(grace)), 2)
   end
-  local on, message, errno = limit(seconds, grace)
+  local per_resume = options.choice("watchdog", given, "per", PER, "handler")
+  local on, message, errno = limit(seconds, grace, per_resume)
   if not on then return nil, message, errno end
   track("limit", true)
   return true
@@ -106,60 +110,11 @@ end
 
 -- ---- soft hooks -----------------------------------------------------------------------------------------------------
 
--- The least count of a hook that can only be meant to look at a clock.
-local SOFT_COUNT = 1000
-
-local soft = setmetatable({}, { __mode = "k" })
-local sethook, gethook
-
--- The coroutine that the arguments name or imply, and the place of the first argument after it.
-local function thread_of(first)
-  if type(first) == "thread" then return first, 2 end
-  return running(), 1
-end
-
--- The clock behind soft hooks starts with the first of them: until then they cost no timer and no signal handler.
-local started = false
-local function ticking()
-  if not started then started = native.watchdog_soft(soft) and true end
-  return started
-end
-
-local function soft_sethook(...)
-  local co, at = thread_of((...))
-  local f, mask, count = select(at, ...)
-  soft[co] = nil
-  if type(f) == "function" and mask == "" and type(count) == "number" and count >= SOFT_COUNT and ticking() then
-    sethook(co) -- away with another hook that may be there
-    soft[co] = { f, count }
-    return
-  end
-  return sethook(...)
-end
-
-local function soft_gethook(...)
-  local hook = soft[(thread_of((...)))]
-  if hook then return hook[1], "", hook[2] end
-  return gethook(...)
-end
-
 --- Make `debug.sethook(co, f, "", n)` with n >= 1000 mean that `f` is called in `co` about once a second of running;
 --- `false` undoes it. Other hooks pass through, and all of them where the system has no such timer. True, or nil,
 --- message, errno.
 function watchdog.soft_hooks(on)
-  if type(debug_library) ~= "table" then return true end
-  if on == false then
-    put_back(debug_library)
-    track("soft", false)
-    started = false
-    return native.watchdog_soft(nil)
-  end
-  if needed.soft then return true end
-  sethook, gethook = debug_library.sethook, debug_library.gethook
-  replace(debug_library, "sethook", soft_sethook)
-  replace(debug_library, "gethook", soft_gethook)
-  track("soft", true)
-  return true
+  return native.module("soft_hooks").set(on, replacements)
 end
 
 return setmetatable(watchdog, { __call = function(_, seconds, given) return set(seconds, given) end })

@@ -12,6 +12,7 @@ pub mod error;
 pub mod fd;
 pub mod lock;
 pub mod openat;
+pub mod output;
 pub mod poll;
 pub mod process;
 pub mod shared;

@@ -125,6 +125,43 @@ fn an_inner_slice_neither_counts_for_the_outer_nor_forgives_it() {
 }
 
 #[test]
+fn a_suspended_slice_is_charged_for_its_own_time_alone() {
+    let mut bench = Bench::new();
+    bench.begin(100);
+    bench.burn(10);
+    assert_eq!(bench.burn(60), Verdict::Fine);
+    for slept in [0, 5_000] {
+        let suspended = bench.watchdog.suspend();
+        bench.watchdog.begin_alike();
+        bench.burn(10);
+        assert_eq!(bench.burn(99), Verdict::Fine);
+        assert_eq!(bench.burn(1), Verdict::Overdue);
+        bench.now.wall += slept * MS;
+        bench.watchdog.pause();
+        bench.watchdog.go_on(suspended);
+        assert!(!bench.watchdog.overdue());
+        assert_eq!(bench.burn(50), Verdict::Fine); // part of it was the inner slice's
+    }
+    assert_eq!(bench.burn(39), Verdict::Fine);
+    assert_eq!(bench.burn(1), Verdict::Overdue);
+}
+
+#[test]
+fn a_slice_that_is_suspended_again_and_again_is_overdue_all_the_same() {
+    let mut bench = Bench::new();
+    bench.begin(100);
+    bench.burn(10);
+    for _ in 0..9 {
+        let suspended = bench.watchdog.suspend();
+        bench.watchdog.begin_alike();
+        bench.watchdog.pause();
+        bench.watchdog.go_on(suspended);
+        assert_eq!(bench.burn(11), Verdict::Fine);
+    }
+    assert_eq!(bench.burn(1), Verdict::Overdue);
+}
+
+#[test]
 fn a_part_has_a_limit_of_its_own_and_counts_for_the_whole() {
     let mut bench = Bench::new();
     bench.begin(100);

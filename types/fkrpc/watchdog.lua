@@ -7,6 +7,7 @@
 local watchdog = {}
 
 ---@class fkrpc.watchdog.options
+---@field per? "handler"|"resume" "resume": each coroutine.resume of a handler has the whole time, too; "handler"
 ---@field grace? number|false CPU seconds after which the process ends if the code cannot be stopped; 2 by default
 
 ---Call `f(...)` with a limit of its own, inside whatever limit there is. As pcall; nil, message, errno without a

@@ -73,6 +73,15 @@ impl ItemEnd {
         self.needed
     }
 
+    /// The first of the buffer's `len` bytes are dropped, as many as were looked at; how many these are. From now on the
+    /// buffer, and the length that [`ItemEnd::feed`] finds, begin after them.
+    pub fn forget(&mut self, len: usize) -> usize {
+        let dropped = len.min(self.at);
+        self.at -= dropped;
+        self.needed -= dropped; // OK because it is never below `at`
+        dropped
+    }
+
     /// The item's length in bytes once `buffer`, which starts with the item's first byte, holds all of it.
     ///
     /// Call it again with the same buffer grown after `None`; after a length or an error, [`ItemEnd::reset`] first

@@ -41,7 +41,7 @@ pub struct Builder<const PLAIN: bool = false> {
     handlers: c_int,
     /// Stack index of the table of simple values (`[number] = value`), or 0.
     simples: c_int,
-    /// `PLAIN`: stack index of what null becomes.
+    /// Stack index of what null becomes, or (unless `PLAIN`) 0.
     null: c_int,
     /// `PLAIN`: stack index of a table of tag handlers that are asked first, or 0.
     first: c_int,
@@ -90,6 +90,13 @@ impl Builder {
             null,
             first,
         }
+    }
+
+    /// The same builder; null becomes the value at stack index `null`.
+    #[inline]
+    pub fn with_null(mut self, null: c_int) -> Self {
+        self.null = null;
+        self
     }
 
     /// The same builder with tables of tag handlers and simple values at these stack indices (0: none).
@@ -166,7 +173,7 @@ impl<const PLAIN: bool> Builder<PLAIN> {
                 Node::Int(n) => self.push_int(n),
                 Node::Float(f) => ffi::lua_pushnumber(lua, f),
                 Node::Bool(b) => ffi::lua_pushboolean(lua, c_int::from(b)),
-                Node::Null if PLAIN => ffi::lua_pushvalue(lua, self.null),
+                Node::Null if PLAIN || self.null != 0 => ffi::lua_pushvalue(lua, self.null),
                 Node::Null => ffi::lua_pushlightuserdata(lua, std::ptr::null_mut()),
                 Node::Array { count, end } => {
                     self.push_array(count, next, room);

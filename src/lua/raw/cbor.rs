@@ -34,20 +34,24 @@ pub struct Options {
     pub max_size: usize,
 }
 
-/// CBOR as a walk writes it.
+/// CBOR as a walk writes it; `SORTED`: maps in the order of RFC 8949, section 4.2.1, bytewise by their encoded keys.
 #[derive(Clone, Copy)]
-pub struct Cbor {
+pub struct Cbor<const SORTED: bool = false> {
     /// Strings that are valid UTF-8 become text strings; otherwise all are byte strings.
     pub text: bool,
     /// Floats take the smallest exact width; otherwise always eight bytes.
     pub shortest: bool,
 }
 
-impl Format for Cbor {
+impl<const SORTED: bool> Format for Cbor<SORTED> {
     const ANY_KEY: bool = true;
     const HOOK: bool = true;
     const OPTIONS: bool = false;
+    const STYLED: bool = SORTED;
 
+    fn sorted(self) -> bool {
+        SORTED
+    }
     fn null(self, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
         cbor::writer::write_null(out)
     }
@@ -61,7 +65,7 @@ impl Format for Cbor {
     fn uint(self, out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
         cbor::writer::write_uint(out, value)
     }
-    #[inline]
+    #[inline(always)]
     fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
         cbor::writer::write_float(out, value, self.shortest)
     }
@@ -118,6 +122,20 @@ pub unsafe extern "C-unwind" fn encode(lua: *mut lua_State) -> c_int {
     }
 }
 
+/// [`encode`] with [`Cbor`]'s `SORTED`.
+///
+/// # Safety
+/// Called by Lua; a CBOR codec's function.
+unsafe extern "C-unwind" fn encode_sorted(lua: *mut lua_State) -> c_int {
+    // SAFETY: as `encode`.
+    unsafe {
+        ffi::luaL_checkany(lua, 1);
+        let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
+        let Cbor { text, shortest } = options.format;
+        encode::value(lua, options.owner, Cbor::<true> { text, shortest }, options.policy)
+    }
+}
+
 /// `decode(bytes [, start]) -> value, next | nil, message, position`
 ///
 /// # Safety
@@ -169,20 +187,24 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
     }
 }
 
-/// `cbor_codec(utf8, big, depth, empty_array, max_size, text, shortest, integral, any_order, tags, simples)
-/// -> encode, decode`: for the prelude, which checks options.
+/// `cbor_codec(utf8, big, depth, empty_array, max_size, text, shortest, integral, any_order, tags, simples,
+/// sorted) -> encode, decode`: for the prelude, which checks options.
 ///
 /// # Safety
 /// Called by the prelude.
 pub unsafe extern "C-unwind" fn codec(lua: *mut lua_State) -> c_int {
     // SAFETY: arguments are plain values; the userdata holds a Copy struct without destructor.
     unsafe {
-        ffi::lua_settop(lua, 11);
+        ffi::lua_settop(lua, 12);
+        let encode = match ffi::lua_toboolean(lua, 12) {
+            0 => encode as ffi::lua_CFunction,
+            _ => encode_sorted,
+        };
         let options = options(lua, 1);
         let place = ffi::lua_newuserdata(lua, size_of::<Options>());
         place.cast::<Options>().write(options);
-        for function in [encode as ffi::lua_CFunction, decode] {
-            super::open::push_upvalues(lua, 12);
+        for function in [encode, decode] {
+            super::open::push_upvalues(lua, 13);
             ffi::lua_pushvalue(lua, 10);
             ffi::lua_pushvalue(lua, 11);
             ffi::lua_pushcclosure(lua, function, 5);

@@ -1,4 +1,7 @@
-//! The chain of running coroutines, their slices, and the hook that stops a slice which is late.
+//! The chain of running coroutines, and where the frames of the Lua thread tell the ticks about it.
+//!
+//! It refuses to know what a slice is worth: that is [`super::slice`]'s, and the hook that stops one which is late
+//! [`super::stop_hook`]'s.
 //!
 //! No hook is installed while nobody is late. When a slice is past its deadline the tick (a signal on the Lua thread)
 //! plants one on every state of the slice that is on the chain; it raises at each instruction outside the prelude until
@@ -15,9 +18,10 @@
 //! *Threads.* The chain belongs to the thread that has claimed it; [`here`] is asked before every touch.
 
 use super::connection::Conn;
+use super::slice::{close, open, Slice};
 use super::stop_hook::take_off;
 use crate::sys::timer;
-use crate::watchdog::{Saved, Watchdog};
+use crate::watchdog::Watchdog;
 use mlua::ffi::lua_State;
 use std::ffi::c_int;
 use std::ptr::null_mut;
@@ -52,13 +56,17 @@ pub struct Chain {
     pub(super) entries: [Entry; DEPTH],
     /// The limit of slices to come, in nanoseconds; 0: none. It holds for every Lua state of the thread.
     pub limit: AtomicU64,
+    /// In handlers to come each `coroutine.resume` is a slice of its own.
+    pub per_resume: AtomicBool,
+    /// The running slice is such a handler.
+    pub(super) divided: AtomicBool,
     /// The limit that the running slice's error tells.
     pub(super) told_limit: AtomicU64,
     /// The slice whose error has its text in the anchors.
     pub(super) told: AtomicU64,
     /// The request that the running slice serves, and the one that was delivered last.
     pub request: Request,
-    delivered: Request,
+    pub(super) delivered: Request,
 }
 
 /// A request: a connection of Lua's, alive while its handler runs, and a slot of it; null and 0: none.
@@ -75,14 +83,14 @@ impl Request {
         }
     }
 
-    #[inline]
     /// The request.
+    #[inline]
     pub fn get(&self) -> (*mut Conn, usize) {
         (self.conn.load(Relaxed), self.slot.load(Relaxed))
     }
 
     #[inline]
-    fn set(&self, (conn, slot): (*mut Conn, usize)) {
+    pub(super) fn set(&self, (conn, slot): (*mut Conn, usize)) {
         self.conn.store(conn, Relaxed);
         self.slot.store(slot, Relaxed);
     }
@@ -107,6 +115,8 @@ pub static CHAIN: Chain = Chain {
         }
     }; DEPTH],
     limit: AtomicU64::new(0),
+    per_resume: AtomicBool::new(false),
+    divided: AtomicBool::new(false),
     told_limit: AtomicU64::new(0),
     told: AtomicU64::new(0),
     request: Request::none(),
@@ -120,106 +130,11 @@ pub fn here() -> bool {
     thread != 0 && thread == timer::this_thread()
 }
 
-// ---- slices ---------------------------------------------------------------------------------------------------------
-
-/// Which slice a coroutine's run belongs to.
-#[derive(Clone, Copy)]
-pub enum Slice {
-    /// The running one; one of its own where none runs and a limit is set.
-    Running,
-    /// One of its own: a handler that serves the request delivered last.
-    Handler,
-    /// A part of the running one of so many nanoseconds at most.
-    Part(u64),
-}
-
-/// What was put aside when a slice was opened inside another.
-struct Outer {
-    saved: Saved,
-    base: usize,
-    told_limit: u64,
-    request: (*mut Conn, usize),
-}
-
-/// What a frame has opened, and has to close.
-enum Opened {
-    Nothing,
-    /// A slice where none was running.
-    First,
-    Inner(Outer),
-}
-
-#[inline]
-fn open(slice: Slice, depth: usize) -> Opened {
-    let idle = WATCHDOG.running() == 0;
-    let limit = CHAIN.limit.load(Relaxed);
-    let (limit, request) = match slice {
-        Slice::Running if !idle || limit == 0 => return Opened::Nothing,
-        Slice::Running => (limit, (null_mut(), 0)),
-        Slice::Handler => (limit, CHAIN.delivered.get()),
-        Slice::Part(limit) => (limit, CHAIN.request.get()),
-    };
-    if idle {
-        begin(depth, limit, request);
-        WATCHDOG.begin(limit);
-        return Opened::First;
-    }
-    open_inner(slice, depth, limit, request)
-}
-
-#[inline(never)]
-fn open_inner(slice: Slice, depth: usize, limit: u64, request: (*mut Conn, usize)) -> Opened {
-    // In this order for the ticks: nothing runs any more; then the rest; then the new slice runs.
-    let mut outer = Outer {
-        saved: WATCHDOG.put_aside(),
-        base: CHAIN.base.load(Relaxed),
-        told_limit: CHAIN.told_limit.load(Relaxed),
-        request: CHAIN.request.get(),
-    };
-    begin(depth, limit, request);
-    if !matches!(slice, Slice::Part(_)) {
-        WATCHDOG.begin(limit);
-    } else {
-        CHAIN.told.store(0, Relaxed); // a part has its slice's number, but an error of its own
-        if !WATCHDOG.begin_part(&mut outer.saved, limit) {
-            CHAIN.told_limit.store(outer.told_limit, Relaxed);
-        }
-    }
-    Opened::Inner(outer)
-}
-
-#[inline]
-fn begin(base: usize, limit: u64, request: (*mut Conn, usize)) {
-    CHAIN.base.store(base, Relaxed);
-    CHAIN.told_limit.store(limit, Relaxed);
-    CHAIN.request.set(request);
-}
-
-#[inline]
-fn close(opened: &Opened) {
-    match opened {
-        Opened::Nothing => {}
-        Opened::First => {
-            WATCHDOG.pause();
-            CHAIN.base.store(usize::MAX, Relaxed);
-        }
-        Opened::Inner(outer) => close_inner(outer),
-    }
-}
-
-#[inline(never)]
-fn close_inner(outer: &Outer) {
-    WATCHDOG.pause();
-    CHAIN.told.store(0, Relaxed);
-    begin(outer.base, outer.told_limit, outer.request);
-    WATCHDOG.end(&outer.saved);
-}
-
 /// Run `work`, which is `lua_resume` of `coroutine` or something like it, with the coroutine on the chain.
 ///
 /// # Safety
 /// `work` must return: it may not raise. `coroutine` must be alive until it has returned.
-#[inline]
+#[inline(always)]
 pub unsafe fn tracked(
     lua: *mut lua_State,
     coroutine: *mut lua_State,
@@ -237,7 +152,7 @@ pub unsafe fn tracked(
     }
     compiler_fence(SeqCst);
     CHAIN.depth.store(depth.wrapping_add(1), Relaxed);
-    let opened = open(slice, depth);
+    let opened = open(slice, lua, depth);
     let status = work();
     CHAIN.depth.store(depth, Relaxed);
     compiler_fence(SeqCst);
@@ -245,7 +160,7 @@ pub unsafe fn tracked(
         // SAFETY: the coroutine is alive by contract.
         unsafe { take_off(depth) };
     }
-    close(&opened);
+    close(opened, depth);
     status
 }
 
@@ -289,6 +204,7 @@ pub fn handler_begins(conn: *mut Conn, slot: usize) {
     let limit = CHAIN.limit.load(Relaxed);
     CHAIN.request.set((conn, slot));
     CHAIN.told_limit.store(limit, Relaxed);
+    CHAIN.divided.store(CHAIN.per_resume.load(Relaxed), Relaxed);
     WATCHDOG.begin(limit);
 }
 

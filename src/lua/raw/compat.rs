@@ -56,6 +56,7 @@ const JSON_SCAN: json::ScanOptions = json::ScanOptions {
     utf8: false,
     big: Big::Float,
     integers: encode::INTEGERS,
+    nan: false,
 };
 
 const CBOR_SCAN: cbor::ScanOptions = cbor::ScanOptions {

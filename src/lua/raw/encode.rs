@@ -7,7 +7,7 @@
 use super::path;
 use super::state::{enter_of, guarded, leave, push_bytes, Job, State};
 use super::walk::{Fail, Format, Policy, Walk};
-use crate::codec::{Big, Integers};
+use crate::codec::{Big, ErrorKind, Integers};
 use crate::text::or_no_memory;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
@@ -25,12 +25,28 @@ pub const INTEGERS: Integers = if cfg!(any(feature = "lua51", feature = "lua52",
 /// In a raw function of `owner`, whose frame owns nothing.
 #[inline]
 pub unsafe fn value<F: Format>(lua: *mut lua_State, owner: *mut State, format: F, policy: Policy) -> c_int {
+    // SAFETY: by contract.
+    unsafe { value_then(lua, owner, format, policy, |_| Ok(())) }
+}
+
+/// [`value`] whose output is worked over by `finish`, which calls nothing of Lua's.
+///
+/// # Safety
+/// As [`value`].
+#[inline]
+pub unsafe fn value_then<F: Format>(
+    lua: *mut lua_State,
+    owner: *mut State,
+    format: F,
+    policy: Policy,
+    finish: impl Fn(&mut Job) -> Result<(), ErrorKind>,
+) -> c_int {
     let marker = 0u8;
     // SAFETY: by contract; `prepare` may raise, and nothing is owned before it.
     unsafe {
         let job = enter_of(lua, owner, &marker);
         let mut walk = Walk::prepare(lua, job, format, policy);
-        match guarded(|| walk.run_last(1)) {
+        match guarded(|| walk.run_last(1).and_then(|()| Ok(finish(&mut *job)?))) {
             Ok(Ok(())) => {
                 let out = &(*job).out;
                 ffi::lua_pushlstring(lua, out.as_ptr().cast(), out.len());

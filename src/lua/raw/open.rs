@@ -10,7 +10,7 @@
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
     cbor, channel, clock, compat, connection, control, file, fs, hook, json, load, process, random_class, receive,
-    reply, resume, scalars, send, services, soft_hook, watchdog,
+    reply, resume, scalars, send, services, soft_hook, styled, watchdog,
 };
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
@@ -24,6 +24,7 @@ const STATE_USERDATA: i64 = anchor::COUNT as i64 + 1; // OK because it is a smal
 /// Native functions the prelude is given, by name.
 const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"json_codec", json::codec),
+    (c"json_styled", styled::codec),
     (c"cbor_codec", cbor::codec),
     (c"compat_json", compat::json_codec),
     (c"compat_cbor", compat::cbor_codec),
@@ -37,6 +38,9 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"close_output", control::close_output),
     (c"stop", control::stop),
     (c"name", control::name),
+    (c"configure", control::configure),
+    (c"cork", control::cork),
+    (c"uncork", control::uncork),
     (c"mute", control::mute),
     (c"stats", control::stats),
     (c"request", send::request),

@@ -68,6 +68,7 @@ fn reason(fail: Fail) -> Cow<'static, str> {
         Fail::Numbers => {
             "table has number keys that are no array's; mark it with object() to make the numbers strings".into()
         }
+        Fail::Twins => "table has a number key and a string key of the same text".into(),
         Fail::NotArray => "table is marked as an array but has other keys than 1 to n".into(),
         Fail::Key(kind) => text::string(format_args!("cannot encode a {} as a key", type_name(kind))).into(),
         Fail::Cycle => "table contains itself (a cycle)".into(),

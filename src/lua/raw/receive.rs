@@ -15,7 +15,7 @@ use super::handover::{push_local_error, push_reply, push_request};
 use super::state::{enter, guarded, leave, push_bytes, raise, Job};
 use crate::codec::tape::Node;
 use crate::codec::ErrorKind;
-use crate::connection::{Event, Next, Wait};
+use crate::connection::{Event, Next, Urgency, Wait};
 use crate::peer::Incoming;
 use crate::text;
 use mlua::ffi::{self, lua_State};
@@ -111,7 +111,7 @@ unsafe fn rescue(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
         let done = guarded(|| {
             (*job).out.clear();
             (*conn).core.peer.lost(slot, &mut (*job).out)?;
-            let _ = (*conn).core.send(&(*job).out); // a broken connection shows at the next wait
+            let _ = (*conn).core.send(&(*job).out, Urgency::Now); // a broken connection shows at the next wait
             Ok(())
         });
         match done {
@@ -134,7 +134,7 @@ unsafe fn refuse(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, slot: usiz
             };
             job.out.clear();
             (*conn).core.peer.unknown_method(slot, name, &mut job.out)?;
-            let _ = (*conn).core.send(&job.out); // a broken connection shows at the next wait
+            let _ = (*conn).core.send(&job.out, Urgency::Now); // a broken connection shows at the next wait
             Ok(())
         });
         match done {

@@ -14,7 +14,7 @@ use super::send::Encoder;
 use super::state::{anchor, enter, guarded, leave, raise, string, Job, ANCHORS};
 use super::walk::Fail;
 use crate::codec::ErrorKind;
-use crate::connection::Wait;
+use crate::connection::{Urgency, Wait};
 use crate::message::{standard_message, Id, INTERNAL_ERROR, SERVER_ERROR};
 use crate::slots::Slot;
 use crate::sys::stderr;
@@ -54,7 +54,7 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
             }
             let out = &mut (*job).out;
             (*core).peer.deliver(slot.batch, 0, out)?;
-            let _ = (*core).send(out); // a broken connection shows at the next wait
+            let _ = (*core).send(out, Urgency::Now); // a broken connection shows at the next wait
             out.clear();
             Ok(())
         });

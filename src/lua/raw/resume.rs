@@ -8,7 +8,8 @@
 //! `lua_resetthread`) returns a status: it catches every error of the coroutine. The coroutine is on the caller's stack
 //! or an upvalue meanwhile.
 
-use super::chain::{tracked, Slice};
+use super::chain::tracked;
+use super::slice::Slice;
 use super::state::raise;
 use super::watchdog::{hold, nanoseconds, period, refused};
 use mlua::ffi::{self, lua_State};
@@ -65,8 +66,9 @@ unsafe fn obstacle(_lua: *mut lua_State, _co: *mut lua_State) -> Option<&'static
     None
 }
 
-/// Resume `co` with the `count` values on top of the stack. The number of results, which are on top then; or -1 and an
-/// error on top.
+/// Resume `co` with the `count` values on top of the stack. The number of results, which are on top of `co`'s stack then
+/// and have room here, and for one value more; or -1 and an error on top of the stack here.
+#[inline(always)]
 unsafe fn resume(lua: *mut lua_State, co: *mut lua_State, count: c_int, slice: Slice) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
@@ -94,9 +96,6 @@ unsafe fn resume(lua: *mut lua_State, co: *mut lua_State, count: c_int, slice: S
             ffi::lua_pushstring(lua, c"too many results to resume".as_ptr());
             return -1;
         }
-        if results > 0 {
-            ffi::lua_xmove(co, lua, results);
-        }
         results
     }
 }
@@ -119,18 +118,21 @@ unsafe fn check(lua: *mut lua_State) -> *mut lua_State {
 }
 
 /// `true, results ...` or `false, error`, for arguments from index `first` on; the coroutine is at index 1.
-#[inline]
+#[inline(always)]
 unsafe fn protected(lua: *mut lua_State, first: c_int, slice: Slice) -> c_int {
-    // SAFETY: see the module's proof. The arguments are gone when the results come, so that these follow the value
-    // before the first argument (the coroutine itself, or the seconds), whose place the boolean takes.
+    // SAFETY: see the module's proof.
     unsafe {
         let co = check(lua);
         let count = ffi::lua_gettop(lua) + 1 - first;
         let results = resume(lua, co, count, slice);
-        ffi::lua_pushboolean(lua, c_int::from(results >= 0));
-        ffi::lua_replace(lua, first - 1);
         if results < 0 {
+            ffi::lua_pushboolean(lua, 0);
+            ffi::lua_insert(lua, -2);
             return 2;
+        }
+        ffi::lua_pushboolean(lua, 1);
+        if results > 0 {
+            ffi::lua_xmove(co, lua, results);
         }
         results + 1
     }
@@ -142,7 +144,7 @@ unsafe fn protected(lua: *mut lua_State, first: c_int, slice: Slice) -> c_int {
 /// Called by Lua.
 pub unsafe extern "C-unwind" fn resume_function(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
-    unsafe { protected(lua, 2, Slice::Running) }
+    unsafe { protected(lua, 2, Slice::Resumed) }
 }
 
 /// `resume(co, ...)`: the prelude's, for handlers; each is a slice of its own.
@@ -176,6 +178,9 @@ unsafe extern "C-unwind" fn wrapped(lua: *mut lua_State) -> c_int {
         let co = ffi::lua_tothread(lua, ffi::lua_upvalueindex(1));
         let results = resume(lua, co, ffi::lua_gettop(lua), Slice::Running);
         if results >= 0 {
+            if results > 0 {
+                ffi::lua_xmove(co, lua, results);
+            }
             return results;
         }
         #[cfg(any(feature = "lua54", feature = "lua55"))]

@@ -16,6 +16,7 @@ use super::hook::exact_integer;
 use super::receive::call_result;
 use super::state::{enter, guarded, leave, push_bytes, raise, string, Job};
 use crate::codec::{cbor, json, ErrorKind};
+use crate::connection::Urgency;
 use crate::envelope::Encoding;
 use crate::peer::quick::Scalar;
 use crate::text;
@@ -150,7 +151,8 @@ unsafe fn send(
                 write_params(lua, encoding, &mut *out, top)?;
                 encoding.end(&mut *out)?;
                 push(&mut *out, encoding.terminator())?;
-                (*core).send(&*out).map_err(|()| None)
+                let urgency = if with_id { Urgency::Now } else { Urgency::Later };
+                (*core).send(&*out, urgency).map_err(|_| None)
             };
             write().inspect_err(|_| (*core).peer.forget(id))?;
             (*out).clear();

@@ -13,7 +13,9 @@
 
 mod foreign;
 mod format;
+mod numbered;
 mod odd;
+mod sorted;
 mod trail;
 
 use super::hook;
@@ -29,7 +31,7 @@ enum Mark {
     Object,
 }
 
-pub use format::{Fail, Format, Policy};
+pub use format::{Fail, Format, Policy, Sparse};
 
 /// One walk over one value.
 pub struct Walk<F: Format> {
@@ -209,6 +211,9 @@ impl<F: Format> Walk<F> {
         unsafe {
             let lua = self.lua;
             let table = ffi::lua_gettop(lua);
+            if F::STYLED && self.is_null() {
+                return Ok(self.format.null(self.out())?);
+            }
             if self.left == 0 {
                 let cycle = self.is_ancestor(ffi::lua_topointer(lua, table), table);
                 return Err(if cycle { Fail::Cycle } else { ErrorKind::TooDeep.into() });
@@ -338,26 +343,23 @@ impl<F: Format> Walk<F> {
         // SAFETY: as `run`.
         unsafe {
             let lua = self.lua;
+            if F::STYLED && self.format.sorted() {
+                return self.sorted_map(table, mark);
+            }
             let open = self.format.open_map(self.out())?;
             let hooks = self.hooks;
             let mut count = 0;
+            let mut checked = false;
             loop {
                 self.format.separate(self.out(), count)?;
-                let kind = ffi::lua_type(lua, -2);
-                if kind == ffi::LUA_TSTRING {
+                if ffi::lua_type(lua, -2) == ffi::LUA_TSTRING {
                     self.format.key(self.out(), string(lua, -2))?;
                 } else if F::ANY_KEY {
                     ffi::lua_pushvalue(lua, -2);
                     self.value()?;
                     ffi::lua_settop(lua, table + 2);
-                } else if kind == ffi::LUA_TNUMBER && mark == Mark::Object {
-                    self.number_key()?;
                 } else {
-                    return Err(if kind == ffi::LUA_TNUMBER {
-                        Fail::Mixed
-                    } else {
-                        Fail::Key(kind)
-                    });
+                    self.number_member(table, mark, &mut checked)?;
                 }
                 if let Err(fail) = self.value() {
                     self.segment_key(table + 1);
@@ -370,21 +372,6 @@ impl<F: Format> Walk<F> {
                 }
             }
             Ok(self.format.close_map(self.out(), open, count)?)
-        }
-    }
-
-    /// A number key of a marked object, as its decimal text. The key itself must stay a number for `lua_next`.
-    unsafe fn number_key(&mut self) -> Result<(), Fail> {
-        // SAFETY: as `run`.
-        unsafe {
-            let n = ffi::lua_tonumberx(self.lua, -2, std::ptr::null_mut());
-            let mut text = Vec::new();
-            if n.fract() == 0.0 && n.abs() < 9_007_199_254_740_992.0 {
-                crate::codec::json::writer::write_int(&mut text, n as i64)?; // OK because |n| < 2^53
-            } else {
-                crate::codec::json::writer::write_float(&mut text, n)?;
-            }
-            Ok(self.format.key(self.out(), &text)?)
         }
     }
 }

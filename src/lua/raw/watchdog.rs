@@ -11,7 +11,6 @@ use super::chain::{here, innermost, CHAIN, WATCHDOG};
 use super::soft_hook;
 use super::state::{enter, guarded, leave, push_bytes, raise, state};
 use super::stop_hook::plant;
-use crate::message::{Id, INTERNAL_ERROR};
 use crate::sys::error::SysError;
 use crate::sys::timer::{self, Tick};
 use crate::text::or_no_memory;
@@ -30,9 +29,8 @@ const EXIT_STATUS: c_int = 124;
 const HOPELESS: &str = "fkrpc.watchdog: the code does not end and cannot be stopped; the process ends with status 124";
 /// How long a caller who does not read may delay the end, in milliseconds.
 const PATIENCE: c_int = 1_000;
-/// Room for the last reply, and the longest string id that goes into it however it is escaped.
-const LAST_REPLY: usize = 8_192;
-const LONGEST_ID: usize = 1_000;
+/// Room for the last reply, and for what a batch has of responses before it.
+const LAST_REPLY: usize = 65_536;
 
 /// Lua states that have set a limit.
 static LIMITS: AtomicUsize = AtomicUsize::new(0);
@@ -74,23 +72,11 @@ unsafe fn give_up() -> ! {
     unsafe {
         let (conn, slot) = CHAIN.request.get();
         let out = &mut *LAST_REPLY_BYTES.0.get();
-        out.clear();
         let mut output = -1;
-        if !conn.is_null() && slot != 0 && out.capacity() >= LAST_REPLY {
+        if !conn.is_null() && slot != 0 {
             let core = &(*conn).core;
-            let id = core.peer.id(slot).filter(|_| !core.peer.in_batch(slot));
-            let short = |id: &&Id| match id {
-                Id::Str(text) => text.len() <= LONGEST_ID,
-                _ => true,
-            };
-            if let (Some(wire), Some(id)) = (core.wire.output(), id.filter(short)) {
-                let encoding = core.peer.encoding;
-                let text = Some(HOPELESS);
-                if encoding
-                    .error(out, id, INTERNAL_ERROR.code, INTERNAL_ERROR.message, text)
-                    .is_ok()
-                {
-                    out.extend_from_slice(encoding.terminator());
+            if let Some(wire) = core.wire.output() {
+                if core.peer.last_reply(slot, HOPELESS, out) {
                     output = wire.as_raw_fd();
                 }
             }
@@ -292,7 +278,8 @@ pub unsafe fn refused(lua: *mut lua_State, errno: i32) -> c_int {
     }
 }
 
-/// `watchdog_limit(seconds | nil, grace) -> true | nil, message, errno`: slices from now on; grace 0 lasts for ever.
+/// `watchdog_limit(seconds | nil, grace, per_resume) -> true | nil, message, errno`: slices from now on; grace 0 lasts
+/// for ever.
 ///
 /// # Safety
 /// Called by the prelude.
@@ -317,6 +304,7 @@ pub unsafe extern "C-unwind" fn limit_function(lua: *mut lua_State) -> c_int {
                 }
                 WATCHDOG.set_grace(grace as u64); // OK because it is at most 1e18
                 CHAIN.limit.store(limit, Relaxed);
+                CHAIN.per_resume.store(ffi::lua_toboolean(lua, 3) != 0, Relaxed);
                 ffi::lua_pushboolean(lua, 1);
                 1
             }

@@ -2,9 +2,10 @@
 -- the server's pipe by its name.
 --
 -- dbg and debug.debug do nothing, so that a forgotten call is harmless; the rest raises an error that names it. It
--- refuses to be complete where it cannot be: C modules and the debug library's access to locals stay.
+-- refuses to be complete where it cannot be: C modules that are there and the debug library's access to locals stay.
 local native = ...
-local type, error, rawget, rawset, tostring, setmetatable = type, error, rawget, rawset, tostring, setmetatable
+local type, error, rawget, rawset, tostring, setmetatable, ipairs =
+  type, error, rawget, rawset, tostring, setmetatable, ipairs
 local globals = _G
 local fs = native.module("fs")
 
@@ -45,6 +46,35 @@ local function open_by_name(original)
   end
 end
 
+-- package.loadlib, which reads what it is to load.
+local function library_by_name(name, original)
+  return function(path, ...)
+    if leads_to_a_stream(path) then error(name .. " of " .. tostring(path) .. CLOSED, 2) end
+    return original(path, ...)
+  end
+end
+
+-- What `require` may open for a module of this name: the first that is a stream.
+local function stream_of(packages, module)
+  for _, templates in ipairs({ rawget(packages, "path") or "", rawget(packages, "cpath") or "" }) do
+    for template in tostring(templates):gmatch("[^;]+") do
+      for _, file in ipairs({ (module:gsub("%.", "/")), module:match("^[^.]*") }) do
+        local path = template:gsub("%?", (file:gsub("%%", "%%%%")))
+        if leads_to_a_stream(path) then return path end
+      end
+    end
+  end
+end
+
+-- One of the functions by which `require` looks for modules.
+local function searcher(packages, original)
+  return function(module, ...)
+    local path = type(module) == "string" and stream_of(packages, module)
+    if path then error("require of " .. path .. CLOSED, 0) end
+    return original(module, ...)
+  end
+end
+
 local stdin = setmetatable({}, {
   __index = function() error("io.stdin" .. CLOSED, 2) end,
   __newindex = function() error("io.stdin" .. CLOSED, 2) end,
@@ -65,13 +95,28 @@ local HOLES = {
   { "os", "execute", closed },
   { nil, "loadfile", by_name },
   { nil, "dofile", by_name },
+  { "package", "loadlib", library_by_name },
 }
 
 -- What has been put in place, so that closing twice wraps nothing twice.
 local ours = setmetatable({}, { __mode = "k" })
 
---- Close what is open: the names of what was closed, now or before.
-return function()
+local function close_searchers(packages, list)
+  local searchers = rawget(packages, "searchers") or rawget(packages, "loaders")
+  if type(searchers) ~= "table" then return end
+  for i, original in ipairs(searchers) do
+    if not ours[original] then
+      local replacement = searcher(packages, original)
+      ours[replacement] = true
+      searchers[i] = replacement
+    end
+  end
+  list[#list + 1] = "require"
+end
+
+--- Close what is open: the names of what was closed, now or before. `packages` is Lua's `package`, which the
+--- game takes away while it loads.
+return function(packages)
   local list = {}
   for i = 1, #HOLES do
     local library, name, make, always = HOLES[i][1], HOLES[i][2], HOLES[i][3], HOLES[i].always
@@ -88,5 +133,6 @@ return function()
       list[#list + 1] = full
     end
   end
+  if packages then close_searchers(packages, list) end
   return list
 end

@@ -17,6 +17,9 @@ impl<F: Format> Walk<F> {
         // SAFETY: as `run`; `hook` calls are protected.
         unsafe {
             let lua = self.lua;
+            if F::STYLED && self.is_null() {
+                return Ok(self.format.null(self.out())?);
+            }
             if F::HOOK && kind == ffi::LUA_TUSERDATA {
                 let at = ffi::lua_gettop(lua);
                 let done = self.hook(at)?;
