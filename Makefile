@@ -4,7 +4,7 @@ LUA ?= lua5.4
 # rustup's own place, for shells that have not read its settings; what is on the PATH goes first.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build spec test faults asan valgrind lint packaging dist demo bench bench-codec bench-channel bench-large bench-load bench-replay bench-game bench-watchdog clean
+.PHONY: help setup build spec test faults asan valgrind fuzz lint packaging dist demo bench bench-codec bench-channel bench-large bench-load bench-replay bench-game bench-watchdog clean
 
 help: ## list the targets
 	@echo "fkrpc: make TARGET [LUA=lua5.3]"
@@ -31,8 +31,12 @@ asan: ## AddressSanitizer over the specs of codecs and peers, and corpora where 
 valgrind: ## memcheck over the same
 	@sh scripts/valgrind.sh
 
+fuzz: ## the fuzz targets, FUZZ_TIME seconds or FUZZ_RUNS inputs each; TARGETS="json_differential ...": those
+	@sh scripts/fuzz.sh $(TARGETS)
+
 lint: ## cargo fmt, clippy, luacheck
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --features lua54 -- -D warnings
 	luacheck --quiet . rockspec/*.rockspec

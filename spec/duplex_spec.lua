@@ -1,5 +1,5 @@
--- Both ends may have much to say: while a write would block, what arrives is read. What may be kept is bounded, and what
--- is longer than a message may be is refused before memory is taken for it.
+-- Both ends may have much to say: while a write would block, what arrives is read. What may be kept is bounded, and
+-- what is longer than a message may be is refused before memory is taken for it.
 
 local fkrpc = require("fkrpc")
 local helper = require("spec.helper")
@@ -165,9 +165,13 @@ describe("max_frame", function()
   after_each(programs.finish)
 
   local function answers(codec, options, input)
-    local done = programs.run(("local peer = assert(require('fkrpc').stdio(%s)) peer:on('ping', function() return 'pong' end)"
-      .. " assert(peer:serve() == 'eof') io.stderr:write(require('fkrpc').fs.read('/proc/self/status'))"):format(options),
-      input)
+    local done = programs.run(([[
+      local fkrpc = require("fkrpc")
+      local peer = assert(fkrpc.stdio(%s))
+      peer:on("ping", function() return "pong" end)
+      assert(peer:serve() == "eof")
+      io.stderr:write(fkrpc.fs.read("/proc/self/status"))
+    ]]):format(options), input)
     assert.equal(0, done.code, done.err)
     local found, at = {}, 1
     if codec == "json" then

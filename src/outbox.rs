@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn bytes_leave_in_the_order_they_came_in_pieces_of_any_size() {
         let mut outbox = Outbox::new();
-        let (mut given, mut taken) = (Vec::<u8>::new(), Vec::<u8>::new());
+        let (mut given, mut taken): (Vec<u8>, Vec<u8>) = Default::default();
         for round in 0..200usize {
             let piece: Vec<u8> = (0..round % 37).map(|at| (round + at) as u8).collect();
             outbox.push(&piece).unwrap();

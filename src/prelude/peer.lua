@@ -266,8 +266,8 @@ function Peer:send_raw(bytes)
   return native.send_raw(self.conn, bytes)
 end
 
---- Keep what nobody waits for until `uncork`, or until there is much of it: it leaves in few pieces. A call, a reply and
---- every wait send it before.
+--- Keep what nobody waits for until `uncork`, or until there is much of it: it leaves in few pieces. A call, a reply
+--- and every wait send it before.
 function Peer:cork()
   native.cork(self.conn)
 end

@@ -50,8 +50,8 @@ end
 
 --- The names of these options, and of more.
 function wire.known(...)
-  return options.set("codec", "keys", "strings", "big", "depth", "max_frame", "send_timeout", "batch", "queue", "garbage",
-    ...)
+  return options.set("codec", "keys", "strings", "big", "depth", "max_frame", "send_timeout", "batch", "queue",
+    "garbage", ...)
 end
 
 return wire
