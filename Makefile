@@ -4,7 +4,7 @@ LUA ?= lua5.4
 # rustup's own place, for shells that have not read its settings; what is on the PATH goes first.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build spec test fuzz lint packaging dist demo bench bench-codec bench-channel bench-large bench-load bench-replay bench-game bench-watchdog clean
+.PHONY: help setup build spec test faults asan valgrind fuzz lint packaging dist demo bench bench-codec bench-channel bench-large bench-load bench-replay bench-game bench-watchdog clean
 
 help: ## list the targets
 	@echo "fkrpc: make TARGET [LUA=lua5.3]"
@@ -21,6 +21,15 @@ spec: ## build and run the specs under LUA; ARGS goes to busted
 
 test: setup ## everything: lints, cargo test, specs under every Lua, packaging
 	@sh scripts/test.sh
+
+faults: ## panics on command in every native function, under LUA
+	@sh scripts/faults.sh $(LUA)
+
+asan: ## AddressSanitizer over the specs of codecs and peers, and corpora where there are some
+	@sh scripts/asan.sh
+
+valgrind: ## memcheck over the same
+	@sh scripts/valgrind.sh
 
 fuzz: ## the fuzz targets, FUZZ_TIME seconds or FUZZ_RUNS inputs each; TARGETS="json_differential ...": those
 	@sh scripts/fuzz.sh $(TARGETS)

@@ -60,6 +60,7 @@ for row in $rows; do
     check "build for ${row%%:*}" "${row#*:}" scripts/build.lua
     check "specs under ${row#*:}" "${row#*:}" scripts/spec.lua
 done
+check "panics in native functions" sh scripts/faults.sh lua5.4
 if [ -f demo/demo.lua ]; then
     check "demo" sh scripts/demo.sh
 fi

@@ -63,8 +63,8 @@ pub struct Connection {
     pub wire: Wire,
     /// Why the connection broke, if it did.
     pub broken: Option<String>,
-    /// What the log calls it.
-    pub name: String,
+    /// What the log calls it, if not "connection".
+    pub name: Option<String>,
     /// Messages that lead nowhere are not logged: whoever uses the connection sees the answers himself.
     pub quiet: bool,
     /// How sending is done.
@@ -84,7 +84,7 @@ impl Connection {
             peer,
             wire,
             broken: None,
-            name: String::from("connection"),
+            name: None,
             quiet: false,
             sending: Sending::default(),
             outbox: Outbox::new(),
@@ -268,7 +268,7 @@ impl Connection {
             let shown = &message[..message.len().min(SHOWN)];
             let text = text::string(format_args!(
                 "fkrpc: {}: {problem}: {}{} (number {} like this)\n",
-                self.name,
+                self.name.as_deref().unwrap_or("connection"),
                 Shown(shown),
                 if message.len() > SHOWN { "..." } else { "" },
                 self.reported,

@@ -1,11 +1,12 @@
 //! `cbor.encode` and `cbor.decode`.
 //!
-//! # Proof
-//! As for [`super::json`]. Tag handlers run inside the builder, which owns nothing.
+//! # What may raise
+//! As for [`super::json`]. Tag handlers run inside the builder, which owns nothing; the table of handlers and that of
+//! simple values are upvalues, which they cannot take away.
 
 use super::builder::Builder;
 use super::encode;
-use super::state::{enter_of, guarded, leave, raise, state, string, Panic, State, OPTIONS};
+use super::state::{enter_of, guarded, leave, state, string, State, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::cbor::{self, ScanOptions};
 use crate::codec::{CodecError, ErrorKind};
@@ -174,10 +175,14 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
                 2
             }
             Ok(Err(error)) => {
-                (*job).message = text::string(format_args!("{} at byte {}", error.kind, error.offset + 1));
+                let (kind, byte) = (error.kind, error.offset + 1);
+                let made = guarded(|| (*job).message = text::string(format_args!("{kind} at byte {byte}")));
+                if let Err(panic) = made {
+                    panic.raise(lua);
+                }
                 encode::failure(lua, job, error.offset)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
