@@ -75,7 +75,9 @@ impl Peer {
     #[cold]
     #[inline(never)]
     pub(super) fn begin_cancelled(&mut self, slot: usize) -> Result<(), ErrorKind> {
-        let Some(request) = self.slots.get(slot) else { return Ok(()) };
+        let Some(request) = self.slots.get(slot) else {
+            return Ok(());
+        };
         if self.cancelled_ahead.contains(&request.id) {
             self.slots.cancel(slot)?;
         }
@@ -100,12 +102,7 @@ impl Peer {
     }
 
     /// The id that a cancellation names; `Some(None)` if it names none, `None` if it is no cancellation.
-    fn cancellation(
-        &self,
-        tape: &Tape,
-        message: &[u8],
-        envelope: &Envelope,
-    ) -> Result<Option<Option<Id>>, ErrorKind> {
+    fn cancellation(&self, tape: &Tape, message: &[u8], envelope: &Envelope) -> Result<Option<Option<Id>>, ErrorKind> {
         let (Some(manner), Some(method), None) = (self.manner, envelope.method, envelope.id) else {
             return Ok(None);
         };

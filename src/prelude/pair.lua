@@ -9,9 +9,9 @@ local KNOWN = wire.known()
 local function pair(given)
   given = options.check("pair", given, KNOWN)
   local arguments, name = wire.arguments("pair", given)
-  local conduct = wire.conduct("pair", given)
   local one, other = native.pair(unpack(arguments, 1, 10))
-  local left, right = peer.new(one, "pair " .. name, conduct), peer.new(other, "pair " .. name, conduct)
+  local left = peer.new(one, "pair " .. name, arguments.settings)
+  local right = peer.new(other, "pair " .. name, arguments.settings)
   left.other, right.other = right, left
   return left, right
 end

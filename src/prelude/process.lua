@@ -75,14 +75,13 @@ local function spawn(given)
   local env = environment_of(options.typed("spawn", given, "env", "table"))
   local cwd = options.typed("spawn", given, "cwd", "string")
   local arguments, name = wire.arguments("spawn", given)
-  local conduct = wire.conduct("spawn", given)
   local process, message, errno = native.spawn(command, env, cwd)
   if not process then return nil, message, errno end
   local conn
   conn, message, errno = native.adopt(process, unpack(arguments, 1, 10))
   if not conn then return nil, message, errno end
   local pid = native.process_pid(process)
-  local self = setmetatable(peer.new(conn, ("child %d, %s"):format(pid, name), conduct), Child)
+  local self = setmetatable(peer.new(conn, ("child %d, %s"):format(pid, name), arguments.settings), Child)
   self.process = process
   self.pid = pid
   return self

@@ -59,7 +59,6 @@ end
 local function stdio(given)
   given = options.check("stdio", given, KNOWN)
   local arguments, name = wire.arguments("stdio", given)
-  local conduct = wire.conduct("stdio", given)
   local send = options.choice("stdio", given, "print", senders, "stderr")
   local patience = patience_of(given)
   local conn, message, errno = native.stdio(unpack(arguments, 1, 10))
@@ -69,7 +68,7 @@ local function stdio(given)
     watched, message, errno = native.watch_parent(conn, patience)
     if not watched then return nil, message, errno end
   end
-  local self = peer.new(conn, "stdio " .. name, conduct)
+  local self = peer.new(conn, "stdio " .. name, arguments.settings)
 
   local undo = {}
   -- A debugger's prompt would wait on a stdin that is no terminal, for ever.

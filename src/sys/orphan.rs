@@ -81,7 +81,9 @@ fn hung_up(fd: &OwnedFd, stop: &OwnedFd, timeout: Option<Duration>) -> bool {
         revents: 0,
     };
     let mut entries = [entry(fd), entry(stop)];
-    let milliseconds = timeout.map_or(-1, |time| libc::c_int::try_from(time.as_millis()).unwrap_or(libc::c_int::MAX));
+    let milliseconds = timeout.map_or(-1, |time| {
+        libc::c_int::try_from(time.as_millis()).unwrap_or(libc::c_int::MAX)
+    });
     let same = ptr::eq(fd, stop);
     loop {
         // SAFETY: `entries` are two pollfds, alive for the call. No signal interrupts it: all are blocked.

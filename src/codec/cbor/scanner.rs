@@ -16,8 +16,8 @@ use crate::codec::{CodecError, ErrorKind, Tape};
 /// # Errors
 /// Offsets are those of the offending item's first byte. `UnexpectedEnd`, at `source.len()`, if the input ends inside
 /// the item; `TooDeep`, `InvalidHead`, `UnexpectedBreak`, `InvalidChunk`, `InvalidSimple` for what is not well-formed;
-/// `InvalidKey` for NaN as a map key, also under a tag; `IntegerTooLarge` and `InvalidUtf8` if `options` refuse it;
-/// `OutOfMemory`.
+/// `InvalidKey` for NaN as a map key, also under a tag; `IntegerTooLarge` (a tag's number, too) and `InvalidUtf8` if
+/// `options` refuse it; `OutOfMemory`.
 pub fn scan_item(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOptions) -> Result<usize, CodecError> {
     let mark = tape.mark();
     let result = scan(source, start, tape, options);
@@ -55,6 +55,10 @@ fn scan(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOptions) -> 
                         (25, Some(&[a, b, ..])) => {
                             tape.small(i32::from(u16::from_be_bytes([a, b])) ^ sign)?;
                             at += 3;
+                        }
+                        (26, Some(&[a, b, c, d, ..])) => {
+                            tape.int(i64::from(u32::from_be_bytes([a, b, c, d])) ^ i64::from(sign))?;
+                            at += 5;
                         }
                         _ => at = leaf(source, at, tape, options, false)?,
                     }
@@ -103,12 +107,23 @@ fn scan(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOptions) -> 
                 if depth + tags >= options.max_depth {
                     return Err(CodecError::new(ErrorKind::TooDeep, at));
                 }
+                if !scalar::tag_fits(options, tag) {
+                    return Err(CodecError::new(ErrorKind::IntegerTooLarge, at));
+                }
                 tape.tag(tag)?;
                 tags += 1;
                 at = after;
                 continue;
             }
             _ => match info {
+                27 if !options.integral_floats && !matches!(kind, Kind::Map(_)) => match source.get(at + 1..) {
+                    Some(&[a, b, c, d, e, f, g, h, ..]) => {
+                        tape.float(f64::from_be_bytes([a, b, c, d, e, f, g, h]))?;
+                        at += 9;
+                        done += 1;
+                    }
+                    _ => return Err(CodecError::new(ErrorKind::UnexpectedEnd, source.len())),
+                },
                 20 | 21 => {
                     tape.bool(info == 21)?;
                     at += 1;

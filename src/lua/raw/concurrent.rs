@@ -2,16 +2,17 @@
 //!
 //! It refuses to know coroutines: which of them a reply belongs to is the prelude's business.
 //!
-//! # Proof
-//! As for [`super::send`] and [`super::receive`].
+//! # What may raise
+//! As for [`super::send`] and [`super::receive`]: arguments, `enter` and what is pushed. What is guarded touches no Lua
+//! but for reading an id, which is a plain value on the stack.
 
 use super::chain;
 use super::connection::{check, deadline, kept_deadline, push_deadline};
 use super::receive::{push_event, receive, Got};
-use super::send::{bad_call, check_call, push_closed, send_call, Unsent};
-use super::state::{enter, guarded, leave, raise, Panic};
+use super::send::{bad_call, check_call, push_closed, push_unread, send_call, Unsent};
+use super::state::{enter, guarded, leave};
 use super::walk::Fail;
-use crate::connection::Wait;
+use crate::connection::{Urgency, Wait};
 use crate::message::Id;
 use crate::peer::cancel::Manner;
 use mlua::ffi::{self, lua_State};
@@ -29,7 +30,8 @@ pub unsafe extern "C-unwind" fn begin(lua: *mut lua_State) -> c_int {
         let conn = check_call(lua, c"call");
         let deadline = deadline(lua, 5);
         let job = enter(lua, &marker);
-        match send_call(lua, conn, job, true) {
+        let urgency = deadline.map_or(Urgency::Now, Urgency::Until);
+        match send_call(lua, conn, job, true, urgency) {
             Ok(id) => {
                 ffi::lua_pushinteger(lua, id);
                 push_deadline(lua, deadline);
@@ -39,6 +41,11 @@ pub unsafe extern "C-unwind" fn begin(lua: *mut lua_State) -> c_int {
             Err(Unsent::Connection) => {
                 ffi::lua_pushnil(lua);
                 push_closed(lua, conn, job);
+            }
+            Err(Unsent::TimedOut) => {
+                chain::waited();
+                ffi::lua_pushnil(lua);
+                push_unread(lua);
             }
         }
         leave(lua, job);
@@ -181,7 +188,7 @@ pub unsafe extern "C-unwind" fn is_cancelled(lua: *mut lua_State) -> c_int {
         leave(lua, job);
         match found {
             Ok(found) => ffi::lua_pushboolean(lua, c_int::from(found)),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
         1
     }
