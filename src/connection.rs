@@ -13,10 +13,12 @@ use crate::peer::quick::{Quick, Scalar};
 use crate::peer::{Incoming, Peer, Problem};
 use crate::sys::clock;
 use crate::sys::error::describe;
+use crate::sys::signals::{self, Woken};
 use crate::sys::stderr;
 use crate::text;
 use crate::wire::{Received, Wire};
 use std::fmt;
+use std::time::Duration;
 
 /// Why [`Connection::next`] has no message for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,10 @@ pub enum Event {
     Handled,
     /// A pair in memory has nothing to read: it is the other end's turn.
     Nothing,
+    /// A signal that is heard of has come.
+    Signal(&'static str),
+    /// A signal has interrupted the wait, and its handler has run.
+    Interrupted,
 }
 
 /// What happened next.
@@ -67,6 +73,8 @@ pub struct Connection {
     pub name: Option<String>,
     /// Messages that lead nowhere are not logged: whoever uses the connection sees the answers himself.
     pub quiet: bool,
+    /// Signals that end waits.
+    pub signals: Option<signals::Guard>,
     /// How sending is done.
     pub sending: Sending,
     /// What is not sent yet.
@@ -86,6 +94,7 @@ impl Connection {
             broken: None,
             name: None,
             quiet: false,
+            signals: None,
             sending: Sending::default(),
             outbox: Outbox::new(),
             ended: false,
@@ -108,7 +117,7 @@ impl Connection {
     /// Wait for the reply to `awaited`, the call sent last, as long as nothing else comes than the reply of a FreeKill
     /// server ([`Quick`]); a byte string goes to `text`. `None`: [`Connection::next`] finds what there is instead.
     pub fn quick_reply(&mut self, awaited: i64, text: &mut Vec<u8>) -> Option<Scalar> {
-        if !self.peer.can_be_quick() {
+        if !self.peer.can_be_quick() || self.signals.is_some() {
             return None;
         }
         loop {
@@ -142,6 +151,11 @@ impl Connection {
             if self.stopping && wait.awaited.is_none() {
                 self.stopping = false;
                 return Ok(Next::Event(Event::Stopped));
+            }
+            if self.signals.is_some() {
+                if let Some(name) = signals::pending() {
+                    return Ok(Next::Event(Event::Signal(name)));
+                }
             }
             if let Some(incoming) = self.buffered(wait.awaited, source, tape, out)? {
                 if incoming != Incoming::Handled {
@@ -177,12 +191,18 @@ impl Connection {
             if !self.peer.inbox.is_empty() {
                 self.wire.let_writer_finish();
             }
+            if self.signals.is_some() && self.woken(wait.deadline) == Woken::Signal {
+                continue;
+            }
             match self.wire.receive(&mut self.peer.inbox, wait.deadline) {
                 Ok(Received::Bytes) => {}
                 Ok(Received::End) => self.ended = true,
                 Ok(Received::TimedOut) => return Ok(Next::Event(Event::TimedOut)),
                 Ok(Received::Nothing) => return Ok(Next::Event(Event::Nothing)),
                 Err(error) if error.kind() == std::io::ErrorKind::OutOfMemory => return Err(ErrorKind::OutOfMemory),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+                    return Ok(Next::Event(Event::Interrupted));
+                }
                 Err(error) => {
                     self.broken = Some(text::string(format_args!(
                         "cannot read from the peer: {}",
@@ -191,6 +211,19 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Wait for bytes or a signal. Whatever else there is, is found by reading.
+    #[cold]
+    fn woken(&self, deadline: Option<i64>) -> Woken {
+        let Some(input) = self.wire.input() else {
+            return Woken::Readable;
+        };
+        let left = deadline.map(|at| {
+            let left = at.saturating_sub(clock::monotonic_us());
+            Duration::from_micros(u64::try_from(left).unwrap_or(0))
+        });
+        signals::wait(input, left).unwrap_or(Woken::Readable)
     }
 
     /// Whether the awaited call's time is over. Without this a peer that keeps sending requests would keep a call with a

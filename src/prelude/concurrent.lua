@@ -118,11 +118,11 @@ function Wait:wake()
 end
 
 -- All calls that wait have failed.
-local function fail_all(self, message)
+local function fail_all(self, message, code)
   local id, wait = next_of(self.waits)
   while id do
     forget(self.conn, id)
-    conclude(self, wait, nil, local_error("closed", message))
+    conclude(self, wait, nil, local_error(code or "closed", message))
     id, wait = next_of(self.waits)
   end
 end
@@ -160,7 +160,7 @@ local function advance(self, deadline, single)
     local wait = self.waits[id]
     forget(self.conn, id)
     conclude(self, wait, nil, local_error("timeout", "no reply within the call's timeout"))
-  elseif a ~= "handled" then
+  elseif a ~= "handled" and a ~= "again" then
     return a, b
   end
 end
@@ -182,7 +182,7 @@ local function unblock(self, event, detail)
     detail = detail or "the connection is closed"
   end
   if not next_of(self.waits) then return false end
-  fail_all(self, detail)
+  fail_all(self, detail, event == "signal" and event)
   return true
 end
 
@@ -206,6 +206,7 @@ function Concurrent:serve()
   local fine, event, detail = pcall(serve, self)
   self.depth = depth
   if not fine then error(event, 0) end
+  if event == "signal" then detail = native.take_signal() end
   return event, detail
 end
 
@@ -218,6 +219,7 @@ function Concurrent:step(timeout)
   if not event then return true end
   if event == "timeout" or event == "nothing" then return false end
   if unblock(self, event, detail) then return true end
+  if event == "signal" then return nil, local_error(event, native.take_signal()) end
   return nil, local_error("closed", detail or (event == "eof" and "the other end closed the connection")
     or "the connection is " .. event)
 end

@@ -169,7 +169,7 @@ local function serve(self, co)
   end
 end
 
---- Serve requests until the other end closes. `"eof" | "stopped" | "closed", detail`.
+--- Serve requests until the other end closes. `"eof" | "stopped" | "closed" | "signal", detail`.
 function Peer:serve()
   local outer, depth, co = self.slot, self.depth or no_peer("serve"), self.serving
   if depth >= MAX_DEPTH then error(too_deep(), 0) end
@@ -180,6 +180,7 @@ function Peer:serve()
   fine, event, detail, co = pcall(serve, self, co)
   self.slot, self.depth, self.serving = outer, depth, co
   if not fine then error(event, 0) end
+  if event == "signal" then detail = native.take_signal() end
   return event, detail
 end
 
@@ -197,7 +198,8 @@ function Peer:step(timeout)
     return true
   end
   if event == "handled" then return true end
-  if event == "timeout" or event == "nothing" then return false end
+  if event == "timeout" or event == "nothing" or event == "again" then return false end
+  if event == "signal" then return nil, local_error("signal", native.take_signal()) end
   return nil, local_error("closed", detail or (event == "eof" and "the other end closed the connection")
     or "the connection is " .. event)
 end
@@ -214,7 +216,7 @@ local function settle(self, slot, a, b, c, id, deadline, token)
       reply(conn, handlers, slot, nil, refusal())
     elseif slot then
       serve_nested(self, slot, a, b, c)
-    elseif not run_other(self) then
+    elseif a ~= "again" and not run_other(self) then
       native.forget(conn, id)
       return nil, local_error("closed", "the other end of the pair has nothing to do and did not reply")
     end

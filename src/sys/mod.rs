@@ -18,6 +18,7 @@ pub mod poll;
 pub mod process;
 pub mod shared;
 pub mod signal;
+pub mod signals;
 pub mod stat;
 pub mod stderr;
 pub mod stdio;

@@ -38,6 +38,8 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"close_output", control::close_output),
     (c"stop", control::stop),
     (c"watch_parent", control::watch_parent),
+    (c"watch_signals", control::watch_signals),
+    (c"take_signal", control::take_signal),
     (c"name", control::name),
     (c"configure", control::configure),
     (c"cork", control::cork),
