@@ -268,6 +268,7 @@ impl Connection {
             self.broken = Some(text::string(format_args!("the other end sent {what} (option garbage)")));
             self.ended = true;
             self.peer.inbox.clear();
+            self.peer.forget_ahead();
         }
         self.report(source);
         if !out.is_empty() {

@@ -8,6 +8,10 @@
 //! Support"; Model Context Protocol 2025-11-25, "Cancellation" (`notifications/cancelled`; a cancelled request SHOULD
 //! NOT be answered).
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
 use super::accept::read_id;
 use super::{Peer, Queued, Scan};
 use crate::codec::tape::{Node, Tape};
@@ -149,6 +153,11 @@ impl Peer {
             }
         }
         Ok(())
+    }
+
+    /// The conversation is at its end: what was read ahead, or came in a batch, is not taken in any more.
+    pub fn forget_ahead(&mut self) {
+        self.queue.clear();
     }
 
     /// Whether more may be read ahead.

@@ -50,3 +50,4 @@ pub mod stop_hook;
 pub mod styled;
 pub mod walk;
 pub mod watchdog;
+pub mod watching;

@@ -10,7 +10,7 @@
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
     cbor, channel, clock, compat, concurrent, connection, control, file, fs, hook, json, load, process, random_class,
-    receive, reply, resume, scalars, send, services, soft_hook, styled, watchdog,
+    receive, reply, resume, scalars, send, services, soft_hook, styled, watchdog, watching,
 };
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
@@ -37,9 +37,9 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"close", control::close),
     (c"close_output", control::close_output),
     (c"stop", control::stop),
-    (c"watch_parent", control::watch_parent),
-    (c"watch_signals", control::watch_signals),
-    (c"take_signal", control::take_signal),
+    (c"watch_parent", watching::watch_parent),
+    (c"watch_signals", watching::watch_signals),
+    (c"take_signal", watching::take_signal),
     (c"name", control::name),
     (c"configure", control::configure),
     (c"cork", control::cork),
