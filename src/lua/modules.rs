@@ -40,6 +40,7 @@ const MODULES: &[Module] = modules![
     "wire",
     "peer",
     "cancel",
+    "conduct",
     "concurrent",
     "stdio",
     "pair",

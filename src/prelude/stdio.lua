@@ -1,6 +1,6 @@
 -- fkrpc.stdio: serve the parent that started this process, over a channel nobody else can touch.
 local native = ...
-local type, error, tostring, select, rawget, rawset, pcall = type, error, tostring, select, rawget, rawset, pcall
+local type, tostring, select, rawget, rawset, pcall = type, tostring, select, rawget, rawset, pcall
 local unpack = table.unpack or unpack
 local concat = table.concat
 local globals, debug_library = _G, debug
@@ -41,26 +41,12 @@ local senders = {
   end,
 }
 
--- Seconds in which a process that has lost its parent may still end by itself.
-local PATIENCE = 0.5
-
-local function patience_of(given)
-  local seconds = given.parent_death
-  if seconds == nil or seconds == false then return nil end
-  if seconds == true then return PATIENCE end
-  if type(seconds) ~= "number" or seconds < 0 or seconds ~= seconds then
-    error("fkrpc.stdio: option 'parent_death' must be true or seconds, not "
-      .. (type(seconds) == "number" and tostring(seconds) or "a " .. type(seconds)), 3)
-  end
-  return seconds
-end
-
 --- Take stdin and stdout for the protocol. The peer, or nil, message, errno.
 local function stdio(given)
   given = options.check("stdio", given, KNOWN)
   local arguments, name = wire.arguments("stdio", given)
   local send = options.choice("stdio", given, "print", senders, "stderr")
-  local patience = patience_of(given)
+  local patience = given.parent_death and native.module("conduct").patience(given.parent_death)
   local conn, message, errno = native.stdio(unpack(arguments, 1, 10))
   if not conn then return nil, message, errno end
   if patience then

@@ -1,6 +1,6 @@
 -- What a connection speaks: the options that stdio, spawn and pair have in common, as the native side wants them.
 local native = ...
-local error, ipairs = error, ipairs
+local error = error
 local options = native.module("options")
 
 if native.features == "luajit" then native.module("cdata") end
@@ -16,39 +16,6 @@ local UNLIMITED = -1
 local GARBAGE = { answer = 0, log = 1, error = 2 }
 local MEGABYTE = 2 ^ 20
 
--- In the order that the native side knows.
-local SIGNALS = { "TERM", "INT", "HUP", "QUIT", "USR1", "USR2" }
-
--- The signals of the option as bits.
-local function signals_of(where, given)
-  local names = options.typed(where, given, "signals", "table", 7)
-  if names == nil then return nil end
-  local bits, known, seen = 0, {}, {}
-  for place, name in ipairs(SIGNALS) do known[name] = 2 ^ (place - 1) end
-  for _, name in ipairs(names) do
-    options.choice(where, { signals = name }, "signals", known, nil, 7)
-    if not seen[name] then bits, seen[name] = bits + known[name], true end
-  end
-  return bits
-end
-
--- What else the options ask of a new peer: a function that is given it; nil if they ask for nothing.
-local function conduct_of(where, given)
-  local most = options.integer(where, given, "concurrency", 1, 1, 1000, 6)
-  local manner = given.cancel
-  if manner ~= nil then options.choice(where, given, "cancel", { lsp = true, mcp = true }, nil, 6) end
-  local signals = signals_of(where, given)
-  if most == 1 and not manner and not signals then return nil end
-  return function(peer)
-    if signals then
-      local watched, message = native.watch_signals(peer.conn, signals)
-      if not watched then error("fkrpc." .. where .. ": cannot hear of signals: " .. message, 0) end
-    end
-    if most > 1 then native.module("concurrent").install(peer, most) end
-    if manner then native.module("cancel").install(peer, manner) end
-  end
-end
-
 -- What `native.configure` wants: how much may come, and how much may wait.
 local function settings_of(where, given)
   local max_frame = options.integer(where, given, "max_frame", 16 * MEGABYTE, 64, 2 ^ 40, 5)
@@ -56,7 +23,12 @@ local function settings_of(where, given)
   local batch = options.integer(where, given, "batch", 0, 0, 2 ^ 30, 5)
   local queue = options.integer(where, given, "queue", 64 * MEGABYTE, 0, 2 ^ 40, 5)
   local garbage = options.choice(where, given, "garbage", GARBAGE, "answer", 5)
-  return { max_frame, send_timeout or false, batch, queue, garbage, conduct = conduct_of(where, given) }
+  -- What else they ask of a new peer is loaded when they do.
+  local conduct
+  if given.concurrency ~= nil or given.cancel ~= nil or given.signals ~= nil then
+    conduct = native.module("conduct").of(where, given)
+  end
+  return { max_frame, send_timeout or false, batch, queue, garbage, conduct = conduct }
 end
 
 --- `kind, utf8, big, depth, empty_array, max_size [, text, shortest, integral, any_order]` and a name for people.
