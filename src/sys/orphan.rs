@@ -5,7 +5,7 @@
 //! script. It refuses `PR_SET_PDEATHSIG`, which tells of the end of the parent's *thread*: servers start programs from
 //! threads that end long before them.
 //!
-//! The thread takes no lock and no memory, and blocks every signal, so that a fork meets nothing half done. A child made
+//! Once it waits the thread takes no lock and no memory, and it blocks every signal: a fork meets nothing half done.
 //! by fork(2) has no such thread; fkrpc forks only to exec at once. Its descriptors are close-on-exec.
 #![allow(unsafe_code)]
 
@@ -14,7 +14,6 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 /// What a process ends with that outlives its parent for too long.
@@ -30,7 +29,14 @@ const STACK: usize = 64 << 10;
 pub struct Watch {
     /// Closed to end it.
     stop: Option<OwnedFd>,
-    thread: Option<JoinHandle<()>>,
+    thread: libc::pthread_t,
+}
+
+/// What the thread owns.
+struct Post {
+    input: OwnedFd,
+    stopped: OwnedFd,
+    patience: Duration,
 }
 
 impl Watch {
@@ -41,31 +47,61 @@ impl Watch {
     pub fn start(input: BorrowedFd<'_>, patience: Duration) -> io::Result<Self> {
         let input = fd::dup_cloexec(input, libc::STDERR_FILENO + 1)?;
         let (stopped, stop) = fd::pipe()?;
-        let watch = move || {
-            if hung_up(&input, &stopped, None) && !hung_up(&stopped, &stopped, Some(patience)) {
-                end();
-            }
+        let post = Post {
+            input,
+            stopped,
+            patience,
         };
-        // The thread inherits the mask: no handler of anybody's runs on it.
-        let thread = without_signals(|| {
-            Builder::new()
-                .name("fkrpc-orphan".into())
-                .stack_size(STACK)
-                .spawn(watch)
-        })?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        // Made by hand: std's threads take memory that they cannot do without.
+        // SAFETY: the place is as large and as aligned as malloc(3) makes it, and checked for null; the thread owns it
+        // from its start on, we if there is none. The attributes are initialised before they are used.
+        unsafe {
+            let place = libc::malloc(size_of::<Post>()).cast::<Post>();
+            if place.is_null() {
+                return Err(io::Error::from_raw_os_error(libc::ENOMEM));
+            }
+            place.write(post);
+            let mut attributes = MaybeUninit::<libc::pthread_attr_t>::zeroed();
+            let mut thread = MaybeUninit::<libc::pthread_t>::zeroed();
+            libc::pthread_attr_init(attributes.as_mut_ptr());
+            libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), STACK);
+            // The thread inherits the mask: no handler of anybody's runs on it.
+            let failed =
+                without_signals(|| libc::pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), watch, place.cast()));
+            libc::pthread_attr_destroy(attributes.as_mut_ptr());
+            if failed != 0 {
+                place.drop_in_place();
+                libc::free(place.cast());
+                return Err(io::Error::from_raw_os_error(failed));
+            }
+            Ok(Self {
+                stop: Some(stop),
+                thread: thread.assume_init(),
+            })
+        }
     }
+}
+
+extern "C" fn watch(place: *mut libc::c_void) -> *mut libc::c_void {
+    // SAFETY: `start` has written it and leaves it to us.
+    let Post {
+        input,
+        stopped,
+        patience,
+    } = unsafe { place.cast::<Post>().read() };
+    // SAFETY: it came from malloc(3), and what it held is ours.
+    unsafe { libc::free(place) };
+    if hung_up(&input, &stopped, None) && !hung_up(&stopped, &stopped, Some(patience)) {
+        end();
+    }
+    ptr::null_mut()
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // OK because it does not panic, and nobody is left to tell
-        }
+        // SAFETY: the thread is ours, and joined once. Closing the pipe has ended it, or is about to.
+        unsafe { libc::pthread_join(self.thread, ptr::null_mut()) };
     }
 }
 
