@@ -71,6 +71,8 @@ function fkrpc.error(fields) end
 ---@field strings? "utf8"|"bytes"|"text" JSON: `"utf8"` (default) or `"bytes"`, which sends and takes any byte. CBOR: `"bytes"` (default), or `"text"`, which sends valid UTF-8 as text strings
 ---@field big? "error"|"float"|"string"|"wrap"|"cdata" integers Lua cannot hold, when received; see `fkrpc.json.options` and `fkrpc.cbor.options`. `"wrap"` is the default of `keys = "freekill"`
 ---@field depth? integer how deep tables of a message may nest, 8 to 1000; 128 by default
+---@field framing? "line"|"content-length"|"length"|"sequence" how messages are told apart. JSON: lines (default), after a header `Content-Length: N` as LSP and DAP have it, or after four bytes with the length, the highest first. CBOR: `"sequence"` (default) or `"length"`
+---@field calls? boolean false: `call` and `must` raise, for another end that takes no requests; true by default
 
 ---@class fkrpc.pair.options: fkrpc.wire.options
 

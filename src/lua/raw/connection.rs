@@ -11,6 +11,7 @@ use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, Job,
 use super::walk::Policy;
 use crate::connection::Connection;
 use crate::envelope::Encoding;
+use crate::frame::Framing;
 use crate::message::Keys;
 use crate::peer::{Peer, Scan};
 use crate::sys::stdio;
@@ -58,14 +59,22 @@ struct Speech {
     scan: Scan,
     format: WireFormat,
     policy: Policy,
+    framing: Framing,
 }
 
-/// `kind` is `json`, `cbor` or `freekill`; the other options follow as the codecs' (see `json::options`).
+/// `kind` is `json`, `cbor` or `freekill`, and four times the framing more; the other options follow as the codecs' (see
+/// `json::options`).
 unsafe fn speech(lua: *mut lua_State, first: c_int) -> Speech {
     // SAFETY: conversions of plain values.
     unsafe {
         let kind = ffi::lua_tointeger(lua, first);
-        if kind == 0 {
+        let framing = match (kind >> 2, kind & 3) {
+            (1, _) => Framing::ContentLength,
+            (2, _) => Framing::Length,
+            (_, 0) => Framing::Line,
+            _ => Framing::CborSequence,
+        };
+        if kind & 3 == 0 {
             let options = json::options(lua, first + 1);
             let utf8 = options.scan.utf8;
             return Speech {
@@ -73,15 +82,17 @@ unsafe fn speech(lua: *mut lua_State, first: c_int) -> Speech {
                 scan: Scan::Json(options.scan),
                 format: WireFormat::Json(json::Json { utf8, whole: false }),
                 policy: options.policy,
+                framing,
             };
         }
         let options = cbor::options(lua, first + 1);
-        let freekill = kind == 2;
+        let freekill = kind & 3 == 2;
         Speech {
             encoding: Encoding::Cbor(if freekill { Keys::FreeKill } else { Keys::Names }),
             scan: Scan::Cbor(options.scan),
             format: WireFormat::Cbor(options.format),
             policy: options.policy,
+            framing,
         }
     }
 }
@@ -127,7 +138,7 @@ unsafe fn finish(lua: *mut lua_State, index: c_int) {
 
 fn make(speech: Speech, wire: Wire) -> Conn {
     Conn {
-        core: Connection::new(Peer::new(speech.encoding, speech.scan), wire),
+        core: Connection::new(Peer::framed(speech.encoding, speech.scan, speech.framing), wire),
         format: speech.format,
         policy: speech.policy,
         handing: Handing::default(),

@@ -147,7 +147,7 @@ unsafe fn send(
                 encoding.begin_call(&mut *out, method, with_id.then_some(id), true)?;
                 write_params(lua, encoding, &mut *out, top)?;
                 encoding.end(&mut *out)?;
-                push(&mut *out, encoding.terminator())?;
+                (*core).peer.framing.seal(&mut *out, 0)?;
                 (*core).send(&*out).map_err(|()| None)
             };
             write().inspect_err(|_| (*core).peer.forget(id))?;

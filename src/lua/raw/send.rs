@@ -91,8 +91,7 @@ unsafe fn send_call(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, with_id
                 }
                 let out = &mut (*job).out;
                 encoding.end(out)?;
-                out.try_reserve(1).map_err(|_| ErrorKind::OutOfMemory)?;
-                out.extend_from_slice(encoding.terminator());
+                (*core).peer.framing.seal(out, 0)?;
                 (*core).send(out).map_err(|()| Unsent::Connection)
             };
             let mut write = write;
