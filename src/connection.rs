@@ -225,7 +225,10 @@ impl Connection {
             }
             Ok(None) => return Ok(None),
             Err(error) if error.kind == ErrorKind::OutOfMemory => return Err(error.kind),
-            Err(error) => self.peer.broken(error, out)?,
+            Err(error) => {
+                source.clear(); // the log would show the message before
+                self.peer.broken(error, out)?
+            }
         };
         self.report(source);
         if !out.is_empty() {
