@@ -1,9 +1,9 @@
 #!/bin/sh
-# The benchmarks: bench/run.sh [codec] [channel] [clock] [load] [random] [replay] [game] [watchdog]; without a word all.
+# The benchmarks: bench/run.sh [codec] [channel] [clock] [large] [load] [random] [replay] [game] [watchdog]; none: all.
 #
 # LUA=lua5.3 chooses the interpreter (default lua5.4), CPU=0 the processor that round trips are pinned to, ROUNDS and
-# TRIPS how long they take. Nothing here but "load" and "watchdog" passes or fails by a figure: machines differ, ratios
-# within a run do not, and neither do instruction counts.
+# TRIPS how long they take. Nothing here but "large", "load" and "watchdog" passes or fails by a figure: machines
+# differ, ratios within a run do not, and neither do instruction counts.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -76,6 +76,13 @@ clock() {
     "$LUA" bench/clock.lua
 }
 
+large() {
+    echo "== large"
+    mkdir -p "$out"
+    ${CC:-cc} -O2 -Wall -Wextra -shared -fPIC -o "$out/heap.so" bench/heap.c || rm -f "$out/heap.so"
+    "$LUA" bench/large.lua --heap="$out/heap.so"
+}
+
 load() {
     echo "== load"
     "$LUA" bench/load.lua
@@ -101,11 +108,11 @@ watchdog() {
     "$LUA" bench/watchdog.lua
 }
 
-[ $# -gt 0 ] || set -- codec channel clock load random replay game watchdog
+[ $# -gt 0 ] || set -- codec channel clock large load random replay game watchdog
 for word in "$@"; do
     case $word in
-    codec | channel | clock | load | random | replay | game | watchdog) ;;
-    *) echo "usage: bench/run.sh [codec] [channel] [clock] [load] [random] [replay] [game] [watchdog]" >&2 && exit 2 ;;
+    codec | channel | clock | large | load | random | replay | game | watchdog) ;;
+    *) echo "usage: bench/run.sh [codec] [channel] [clock] [large] [load] [random] [replay] [game] [watchdog]" >&2 && exit 2 ;;
     esac
 done
 "$LUA" scripts/build.lua

@@ -36,6 +36,7 @@ skip() {
 
 if cargo fmt --version > /dev/null 2>&1; then
     check "cargo fmt" cargo fmt --check
+    check "cargo fmt of the fuzz targets" cargo fmt --check --manifest-path fuzz/Cargo.toml
 else
     skip "cargo fmt" "rustfmt is missing (rustup component add rustfmt, or apt install rustfmt)"
 fi
@@ -46,6 +47,9 @@ else
     skip "clippy" "it is missing (rustup component add clippy, or apt install rust-clippy)"
 fi
 check "cargo test" cargo test --locked
+# That they compile, without the libFuzzer that running them takes (`make fuzz`).
+check "fuzz targets" cargo check --manifest-path fuzz/Cargo.toml --no-default-features \
+    --target-dir "${CARGO_TARGET_DIR:-target}"
 check "one Lua or none" sh scripts/one_lua.sh
 
 for row in lua54:lua5.4 lua53:lua5.3 lua51:lua5.1 luajit:luajit; do
@@ -57,6 +61,7 @@ for row in $rows; do
     check "build for ${row%%:*}" "${row#*:}" scripts/build.lua
     check "specs under ${row#*:}" "${row#*:}" scripts/spec.lua
 done
+check "panics in native functions" sh scripts/faults.sh lua5.4
 if [ -f demo/demo.lua ]; then
     check "demo" sh scripts/demo.sh
 fi

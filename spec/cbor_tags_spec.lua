@@ -34,6 +34,20 @@ describe("a tag", function()
     assert.equal("c1c2d864f6", hex(cbor.encode(cbor.tagged(1, cbor.tagged(2, cbor.tagged(100, nil))))))
   end)
 
+  it("is refused where its number is none that Lua can hold: a rounded one would be another tag", function()
+    local value, message, position = cbor.decode(bin("81dbffffffffffffffff00"))
+    assert.is_nil(value)
+    assert.truthy(message:find("integer out of range", 1, true), message)
+    assert.equal(2, position)
+    local beyond_double = bin("db0020000000000001f6")
+    if math.type then
+      assert.equal("db0020000000000001f6", hex(cbor.encode((cbor.decode(beyond_double)))))
+    else
+      assert.is_nil((cbor.decode(beyond_double)))
+    end
+    assert.equal("db0020000000000000f6", hex(cbor.encode((cbor.decode(bin("db0020000000000000f6"))))))
+  end)
+
   it("goes to its handler with value and number", function()
     local codec = cbor.new({ tags = { [1] = function(value, tag) return { value, tag } end } })
     assert.same({ 5, 1 }, (codec.decode(bin("c105"))))

@@ -78,9 +78,9 @@ local function assert_output(expected, output, where)
   local i = 0
   for line in output:gmatch("([^\n]*)\n") do
     i = i + 1
-    local wanted = expected[i] or "(nothing)"
+    local wanted = (expected[i] or "(nothing)"):gsub("%s+", " ")
     local start = wanted:match("^(.*)%.%.%.$")
-    -- A tab between printed values reads as a space.
+    -- A tab between printed values reads as a space, and so does an indentation.
     local seen = line:gsub("%s+", " ")
     local fits = start and seen:sub(1, #start) == start or seen == wanted
     assert(fits, where .. " prints\n" .. line .. "\nwhere it says\n" .. wanted .. "\nAll it prints:\n" .. output)

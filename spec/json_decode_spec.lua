@@ -14,7 +14,9 @@ end
 local function refused(text, kind, line, column, byte)
   local value, message, position = json.decode(text)
   assert.is_nil(value, text)
-  assert.equal(kind .. " at line " .. line .. " col " .. column .. " (byte " .. byte .. ")", message)
+  local place, near = message:match("^(.-%(byte %d+%))(.*)$")
+  assert.equal(kind .. " at line " .. line .. " col " .. column .. " (byte " .. byte .. ")", place)
+  assert.equal(byte <= #text, near:find('^, near ".+"$') ~= nil, message)
   assert.equal(byte, position)
 end
 
@@ -196,7 +198,7 @@ describe("a JSON text is refused", function()
       "\245\128\128\128", "\226\130" }) do
       local value, message = json.decode('{"k":"ab' .. bytes .. '"}')
       assert.is_nil(value)
-      assert.truthy(message:find("^invalid UTF%-8 at line 1 col %d+ %(byte %d+%)$"), message)
+      assert.truthy(message:find("^invalid UTF%-8 at line 1 col %d+ %(byte %d+%), near \".*\"$"), message)
       assert.is_nil((json.decode('{"' .. bytes .. '":1}')))
     end
   end)

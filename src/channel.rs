@@ -5,8 +5,9 @@
 
 use crate::codec::{CodecError, ErrorKind};
 use crate::frame::{Framing, Inbox};
+use crate::outbox::Outbox;
 use crate::sys::clock;
-use crate::wire::{Received, Wire};
+use crate::wire::{Patience, Received, Wire};
 use std::io;
 
 /// Data items may nest this deep.
@@ -15,14 +16,11 @@ pub const MAX_DEPTH: usize = 1000;
 /// How long one wait on a descriptor that is non-blocking lasts, in microseconds; then the next begins.
 const WAIT: i64 = 3_600_000_000;
 
-/// A buffer above this goes back to the system when it is empty.
-const KEEP: usize = 1 << 18;
-
 /// Both directions, with what was read and not asked for, and what was written and not flushed.
 pub struct Channel {
     wire: Wire,
     inbox: Inbox,
-    unsent: Vec<u8>,
+    unsent: Outbox,
     ended: bool,
 }
 
@@ -65,7 +63,7 @@ impl Channel {
         Ok(Self {
             wire,
             inbox,
-            unsent: Vec::new(),
+            unsent: Outbox::new(),
             ended: false,
         })
     }
@@ -152,11 +150,7 @@ impl Channel {
     /// # Errors
     /// `OutOfMemory`.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), ErrorKind> {
-        self.unsent
-            .try_reserve(bytes.len())
-            .map_err(|_| ErrorKind::OutOfMemory)?;
-        self.unsent.extend_from_slice(bytes);
-        Ok(())
+        self.unsent.push(bytes)
     }
 
     /// Send what was kept, in one `write(2)` where the descriptor takes it all. What cannot be sent is dropped.
@@ -167,12 +161,9 @@ impl Channel {
         if self.unsent.is_empty() {
             return Ok(());
         }
-        let sent = self.wire.send(&self.unsent);
+        let sent = self.wire.flush(&mut self.unsent, &mut self.inbox, Patience::ENDLESS);
         self.unsent.clear();
-        if self.unsent.capacity() > KEEP {
-            self.unsent = Vec::new();
-        }
-        sent
+        sent.map(drop)
     }
 }
 

@@ -3,7 +3,12 @@
 //! Everything that needs no handler is dealt with here; what is left is a request to serve, the awaited reply, or the
 //! reason why there is neither.
 
+mod send;
+
+pub use send::{Sending, Unsent, Urgency};
+
 use crate::codec::{ErrorKind, Tape};
+use crate::outbox::Outbox;
 use crate::peer::quick::{Quick, Scalar};
 use crate::peer::{Incoming, Peer, Problem};
 use crate::sys::clock;
@@ -58,10 +63,14 @@ pub struct Connection {
     pub wire: Wire,
     /// Why the connection broke, if it did.
     pub broken: Option<String>,
-    /// What the log calls it.
-    pub name: String,
+    /// What the log calls it, if not "connection".
+    pub name: Option<String>,
     /// Messages that lead nowhere are not logged: whoever uses the connection sees the answers himself.
     pub quiet: bool,
+    /// How sending is done.
+    pub sending: Sending,
+    /// What is not sent yet.
+    pub outbox: Outbox,
     ended: bool,
     stopping: bool,
     reported: u64,
@@ -75,8 +84,10 @@ impl Connection {
             peer,
             wire,
             broken: None,
-            name: String::from("connection"),
+            name: None,
             quiet: false,
+            sending: Sending::default(),
+            outbox: Outbox::new(),
             ended: false,
             stopping: false,
             reported: 0,
@@ -88,33 +99,10 @@ impl Connection {
         self.stopping = true;
     }
 
-    /// Close both directions.
-    pub fn close(&mut self) {
-        self.wire.close();
-    }
-
     /// Whether messages can still be sent.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.broken.is_none() && !matches!(self.wire, Wire::Closed)
-    }
-
-    /// Send bytes; a failure breaks the connection for good.
-    ///
-    /// # Errors
-    /// `Err(())` when the connection is closed or breaks; the reason is in `broken`.
-    #[allow(clippy::result_unit_err)]
-    pub fn send(&mut self, bytes: &[u8]) -> Result<(), ()> {
-        // Half closed by us, it is not broken: what the other end still has to say is read to its end.
-        if !self.is_open() || self.wire.is_output_closed() {
-            return Err(());
-        }
-        self.wire.send(bytes).map_err(|error| {
-            self.broken = Some(text::string(format_args!(
-                "cannot write to the peer: {}",
-                describe(&error)
-            )));
-        })
     }
 
     /// Wait for the reply to `awaited`, the call sent last, as long as nothing else comes than the reply of a FreeKill
@@ -177,6 +165,15 @@ impl Connection {
             if self.is_late(wait) {
                 return Ok(Next::Event(Event::TimedOut));
             }
+            if !self.outbox.is_empty() {
+                // Nothing waits while we wait; and what arrives in the meantime comes first.
+                let before = self.peer.inbox.len();
+                let urgency = wait.deadline.map_or(Urgency::Now, Urgency::Until);
+                let flushed = self.flush(urgency);
+                if self.peer.inbox.len() > before || flushed.is_err() {
+                    continue;
+                }
+            }
             if !self.peer.inbox.is_empty() {
                 self.wire.let_writer_finish();
             }
@@ -230,9 +227,18 @@ impl Connection {
                 self.peer.broken(error, out)?
             }
         };
+        if self.peer.hopeless {
+            let problem = self.peer.problem;
+            let what = problem
+                .as_ref()
+                .map_or("garbage".into(), |problem| text::string(format_args!("{problem}")));
+            self.broken = Some(text::string(format_args!("the other end sent {what} (option garbage)")));
+            self.ended = true;
+            self.peer.inbox.clear();
+        }
         self.report(source);
         if !out.is_empty() {
-            let sent = self.send(out);
+            let sent = self.send(out, Urgency::Now);
             out.clear();
             if sent.is_err() {
                 return Ok(Some(Incoming::Handled)); // the loop sees that the connection is broken, when all is read
@@ -262,7 +268,7 @@ impl Connection {
             let shown = &message[..message.len().min(SHOWN)];
             let text = text::string(format_args!(
                 "fkrpc: {}: {problem}: {}{} (number {} like this)\n",
-                self.name,
+                self.name.as_deref().unwrap_or("connection"),
                 Shown(shown),
                 if message.len() > SHOWN { "..." } else { "" },
                 self.reported,

@@ -83,6 +83,11 @@ impl Inbox {
         self.limit = limit;
     }
 
+    /// Forget everything that is here.
+    pub fn clear(&mut self) {
+        self.drop_all();
+    }
+
     /// Whether more bytes are here than a message may have.
     #[must_use]
     pub fn is_over_limit(&self) -> bool {

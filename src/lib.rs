@@ -45,6 +45,7 @@ pub mod fs;
 ))]
 pub mod lua;
 pub mod message;
+pub mod outbox;
 pub mod peer;
 pub mod random;
 pub mod slots;

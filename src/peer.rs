@@ -110,6 +110,18 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What becomes of input that is no message: a line that somebody printed, a broken stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Garbage {
+    /// It is answered with an error that has no id (JSON-RPC 2.0, section 5.1), logged and counted.
+    #[default]
+    Answer,
+    /// It is logged and counted.
+    Log,
+    /// It ends the conversation.
+    Error,
+}
+
 /// Counters of a conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -149,6 +161,10 @@ pub struct Peer {
     /// How they are told apart.
     pub framing: Framing,
     scan: Scan,
+    /// What becomes of input that is no message.
+    pub garbage: Garbage,
+    /// There was such input, and it ends the conversation.
+    pub hopeless: bool,
     /// Received bytes.
     pub inbox: Inbox,
     queue: VecDeque<Queued>,
@@ -183,6 +199,8 @@ impl Peer {
             encoding,
             framing,
             scan,
+            garbage: Garbage::default(),
+            hopeless: false,
             // Deeper than any message may be: that one is too deep is found where its sender can still be told.
             inbox: Inbox::new(framing, recover::DEPTH),
             queue: VecDeque::new(),

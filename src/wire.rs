@@ -2,14 +2,19 @@
 //!
 //! It refuses to know messages: bytes in, bytes out.
 
+mod send;
+
+pub use send::Patience;
+
 use crate::codec::{CodecError, ErrorKind};
 use crate::frame::Inbox;
+use crate::sys::output::Output;
+use crate::sys::shared::Shared;
 use crate::sys::signal::SigpipeGuard;
 use crate::sys::{clock, fd, poll};
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::rc::Rc;
 use std::time::Duration;
 
 /// What a wait for bytes ended with.
@@ -39,14 +44,14 @@ pub enum Wire {
         /// Read from.
         input: OwnedFd,
         /// Written to; `None` once it is closed alone.
-        output: Option<OwnedFd>,
+        output: Option<Output>,
         /// Turns a write to a closed pipe into an error instead of the process's death.
         sigpipe: SigpipeGuard,
     },
     /// One side of a pair in memory.
     Memory {
         /// Shared with the other side.
-        link: Rc<RefCell<Link>>,
+        link: Shared<RefCell<Link>>,
         /// 0 or 1.
         side: usize,
     },
@@ -62,17 +67,19 @@ impl Wire {
     pub fn descriptors(input: OwnedFd, output: OwnedFd) -> io::Result<Self> {
         Ok(Wire::Descriptors {
             input,
-            output: Some(output),
+            output: Some(Output::new(output)),
             sigpipe: SigpipeGuard::install()?,
         })
     }
 
     /// Two wires, each the other's end.
-    #[must_use]
-    pub fn pair() -> (Self, Self) {
-        let link = Rc::new(RefCell::new(Link::default()));
-        let other = Rc::clone(&link);
-        (Wire::Memory { link, side: 0 }, Wire::Memory { link: other, side: 1 })
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn pair() -> Result<(Self, Self), ErrorKind> {
+        let link = Shared::try_new(RefCell::new(Link::default())).map_err(|_| ErrorKind::OutOfMemory)?;
+        let other = link.clone();
+        Ok((Wire::Memory { link, side: 0 }, Wire::Memory { link: other, side: 1 }))
     }
 
     /// Wait until bytes arrive and add them to the inbox; `deadline` in microseconds of the monotonic clock.
@@ -84,11 +91,7 @@ impl Wire {
             Wire::Descriptors { input, .. } => {
                 let mut wait = deadline.is_some();
                 loop {
-                    let left = deadline.map(|at| {
-                        let left = at.saturating_sub(clock::monotonic_us());
-                        Duration::from_micros(u64::try_from(left).unwrap_or(0))
-                    });
-                    if wait && !poll::readable(input.as_fd(), left)? {
+                    if wait && !poll::readable(input.as_fd(), left(deadline))? {
                         return Ok(Received::TimedOut);
                     }
                     match fd::read(input.as_fd(), inbox.room().map_err(out_of_memory)?) {
@@ -153,31 +156,6 @@ impl Wire {
         Ok(())
     }
 
-    /// Send all of `bytes`, in one `write(2)` where the descriptor takes them.
-    ///
-    /// # Errors
-    /// What `write(2)` says (`BrokenPipe` when nobody reads any more).
-    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Wire::Descriptors {
-                output: Some(output), ..
-            } => fd::write_all(output.as_fd(), bytes),
-            Wire::Memory { link, side } => {
-                let mut link = link.borrow_mut();
-                if link.closed[1 - *side] {
-                    return Err(io::Error::from_raw_os_error(libc::EPIPE));
-                }
-                let buffer = &mut link.bytes[*side]; // OK because a side is 0 or 1
-                buffer
-                    .try_reserve(bytes.len())
-                    .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-                buffer.extend_from_slice(bytes);
-                Ok(())
-            }
-            Wire::Descriptors { output: None, .. } | Wire::Closed => Err(io::Error::from_raw_os_error(libc::EPIPE)),
-        }
-    }
-
     /// Close the sending direction only: the other end reads to its end, we still read.
     pub fn close_output(&mut self) {
         match self {
@@ -208,6 +186,14 @@ impl Drop for Wire {
     fn drop(&mut self) {
         self.close_output();
     }
+}
+
+/// The time from now to a deadline; `None`: for ever.
+fn left(deadline: Option<i64>) -> Option<Duration> {
+    deadline.map(|at| {
+        let left = at.saturating_sub(clock::monotonic_us());
+        Duration::from_micros(u64::try_from(left).unwrap_or(0))
+    })
 }
 
 fn out_of_memory(_: CodecError) -> io::Error {

@@ -6,75 +6,20 @@ mod cbor_support;
 use cbor_support::{error, scan, unhex, value};
 use fkrpc::codec::cbor::{scan_item, ItemEnd, ScanOptions};
 use fkrpc::codec::{CodecError, ErrorKind, Tape};
+use serde_json::Value as Json;
 
-/// RFC 8949, appendix F.1, kind 1 and 2: the input ends inside the item.
-const TOO_SHORT: &str = "18 19 1a 1b 1901 1a0102 1b01020304050607 38 58 78 98 9a01ff00 b8 d8 f8 f900 fa0000 fb000000 \
-    41 61 5affffffff00 5bffffffffffffffff010203 7affffffff00 7b7fffffffffffffff010203 \
-    81 818181818181818181 8200 a1 a20102 a100 a2000000 c0 5f4100 7f6100 9f 9f0102 bf bf01020102 819f 9f8000 \
-    9f9f9f9f9fffffffff 9f819f819f9fffffff";
+const FIXTURE: &str = include_str!("../spec/fixtures/cbor/appendix_f.json");
 
-/// RFC 8949, appendix F.1, kind 3: what is there is wrong, and at which byte.
-const WRONG: [(&str, ErrorKind, usize); 51] = {
-    use ErrorKind::{InvalidChunk, InvalidHead, InvalidSimple, UnexpectedBreak};
-    [
-        // subkind 1: reserved additional information
-        ("1c", InvalidHead, 0),
-        ("1d", InvalidHead, 0),
-        ("1e", InvalidHead, 0),
-        ("3c", InvalidHead, 0),
-        ("3d", InvalidHead, 0),
-        ("3e", InvalidHead, 0),
-        ("5c", InvalidHead, 0),
-        ("5d", InvalidHead, 0),
-        ("5e", InvalidHead, 0),
-        ("7c", InvalidHead, 0),
-        ("7d", InvalidHead, 0),
-        ("7e", InvalidHead, 0),
-        ("9c", InvalidHead, 0),
-        ("9d", InvalidHead, 0),
-        ("9e", InvalidHead, 0),
-        ("bc", InvalidHead, 0),
-        ("bd", InvalidHead, 0),
-        ("be", InvalidHead, 0),
-        ("dc", InvalidHead, 0),
-        ("dd", InvalidHead, 0),
-        ("de", InvalidHead, 0),
-        ("fc", InvalidHead, 0),
-        ("fd", InvalidHead, 0),
-        ("fe", InvalidHead, 0),
-        // subkind 2: reserved two-byte simple values
-        ("f800", InvalidSimple, 0),
-        ("f801", InvalidSimple, 0),
-        ("f818", InvalidSimple, 0),
-        ("f81f", InvalidSimple, 0),
-        // subkind 3: a chunk that is no definite string of the same type
-        ("5f00ff", InvalidChunk, 1),
-        ("5f21ff", InvalidChunk, 1),
-        ("5f6100ff", InvalidChunk, 1),
-        ("5f80ff", InvalidChunk, 1),
-        ("5fa0ff", InvalidChunk, 1),
-        ("5fc000ff", InvalidChunk, 1),
-        ("5fe0ff", InvalidChunk, 1),
-        ("7f4100ff", InvalidChunk, 1),
-        ("5f5f4100ffff", InvalidChunk, 1),
-        ("7f7f6100ffff", InvalidChunk, 1),
-        // subkind 4: a break where none is open
-        ("ff", UnexpectedBreak, 0),
-        ("81ff", UnexpectedBreak, 1),
-        ("8200ff", UnexpectedBreak, 2),
-        ("a1ff", UnexpectedBreak, 1),
-        ("a1ff00", UnexpectedBreak, 1),
-        ("a100ff", UnexpectedBreak, 2),
-        ("a20000ff", UnexpectedBreak, 3),
-        ("9f81ff", UnexpectedBreak, 2),
-        ("9f829f819f9fffffffff", UnexpectedBreak, 9),
-        // subkind 4: a break in the middle of a pair; subkind 5: an indefinite length that cannot be
-        ("bf00ff", UnexpectedBreak, 2),
-        ("1f", InvalidHead, 0),
-        ("3f", InvalidHead, 0),
-        ("df", InvalidHead, 0),
-    ]
-};
+/// The examples of RFC 8949, appendix F: hex, what is wrong in our words, and at which byte.
+fn rows() -> Vec<(String, String, usize)> {
+    let fixture: Json = serde_json::from_str(FIXTURE).unwrap();
+    let text = |value: &Json| value.as_str().unwrap().to_owned();
+    let row = |row: &Json| {
+        let offset = usize::try_from(row["offset"].as_u64().unwrap()).unwrap();
+        (text(&row["hex"]), text(&row["error"]), offset)
+    };
+    fixture["rows"].as_array().unwrap().iter().map(row).collect()
+}
 
 /// The error of the end finder, in the scanner's words.
 fn end_error(source: &[u8]) -> Option<CodecError> {
@@ -86,21 +31,15 @@ fn end_error(source: &[u8]) -> Option<CodecError> {
 }
 
 #[test]
-fn input_that_ends_inside_an_item_is_refused_at_its_end() {
-    for hex in TOO_SHORT.split_whitespace() {
-        let source = unhex(hex);
-        assert_eq!(error(hex), (ErrorKind::UnexpectedEnd, source.len()), "{hex}");
-        assert_eq!(ItemEnd::new(128).feed(&source), Ok(None), "{hex}");
+fn what_appendix_f_calls_malformed_is_refused_at_the_byte_that_is_wrong() {
+    let rows = rows();
+    assert_eq!(rows.len(), 94);
+    for (hex, what, offset) in rows {
+        let (kind, at) = error(&hex);
+        assert_eq!((kind.to_string(), at), (what, offset), "{hex}");
+        assert_eq!(end_error(&unhex(&hex)), Some(CodecError::new(kind, offset)), "{hex}");
     }
     assert_eq!(error(""), (ErrorKind::UnexpectedEnd, 0));
-}
-
-#[test]
-fn what_appendix_f_calls_malformed_is_refused_at_the_head_that_is_wrong() {
-    for (hex, kind, offset) in WRONG {
-        assert_eq!(error(hex), (kind, offset), "{hex}");
-        assert_eq!(end_error(&unhex(hex)), Some(CodecError::new(kind, offset)), "{hex}");
-    }
 }
 
 #[test]

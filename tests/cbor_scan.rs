@@ -207,6 +207,31 @@ fn an_integer_beyond_a_double_follows_the_option_big() {
 }
 
 #[test]
+fn a_tag_that_the_reader_cannot_hold_is_refused_and_not_rounded() {
+    let beyond_i64 = "db 8000000000000000 00";
+    let beyond_double = "db 0020000000000001 00";
+    for integers in [Integers::I64, Integers::Double] {
+        let refused = Err(ErrorKind::IntegerTooLarge);
+        assert_eq!(with_big(Big::Error, integers, beyond_i64), refused);
+        let expected = if integers == Integers::I64 {
+            Ok(Value::Tag((1 << 53) + 1, Box::new(Value::Int(0))))
+        } else {
+            refused
+        };
+        assert_eq!(with_big(Big::Error, integers, beyond_double), expected);
+        // Asked for, it goes on the tape as it is.
+        for big in [Big::Float, Big::String, Big::Wrap, Big::Cdata] {
+            let value = with_big(big, integers, beyond_i64);
+            assert_eq!(value, Ok(Value::Tag(1 << 63, Box::new(Value::Int(0)))));
+        }
+    }
+    assert_eq!(
+        scan(&unhex("81 db ffffffffffffffff 00"), &ScanOptions::default()),
+        Err(CodecError::new(ErrorKind::IntegerTooLarge, 1))
+    );
+}
+
+#[test]
 fn text_is_checked_for_utf8_only_if_asked_and_chunk_by_chunk() {
     let strict = ScanOptions {
         utf8: true,

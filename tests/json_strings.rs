@@ -11,6 +11,7 @@ const RAW: ScanOptions = ScanOptions {
     utf8: false,
     big: fkrpc::codec::Big::Error,
     integers: fkrpc::codec::Integers::I64,
+    nan: false,
 };
 
 /// The bytes of the string that is the whole document.

@@ -6,11 +6,13 @@
 
 pub mod cbor;
 pub mod error;
+mod excerpt;
 pub mod json;
 pub mod simd;
 pub mod tape;
 
 pub use error::{CodecError, ErrorKind};
+pub use excerpt::Excerpt;
 pub use tape::Tape;
 
 /// What a scanner does with an integer that the reader's number type cannot hold exactly.

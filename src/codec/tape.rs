@@ -19,6 +19,7 @@
 //! | tag | - | the tag's number; the tagged item follows |
 //! | simple | value (undefined is 23) | - |
 
+mod integral;
 mod read;
 #[cfg(test)]
 mod tests;

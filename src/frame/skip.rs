@@ -5,9 +5,9 @@
 
 use super::{Framing, Inbox};
 
-/// A CBOR item that claims to be this many times longer than the limit is not passed over but dropped as far as it is
-/// here: it is no item, but something else that was written to the stream.
-const PLAUSIBLE: usize = 64;
+/// A CBOR item that is longer than the limit and claims to be longer than this is not passed over but dropped as far as
+/// it is here: it is no item, but something else that was written to the stream.
+const PLAUSIBLE: usize = 1 << 30;
 
 impl Inbox {
     /// The least length the present message will have.
@@ -29,7 +29,7 @@ impl Inbox {
 
     /// The message at the front is too long.
     pub(super) fn pass_over(&mut self) {
-        if self.framing == Framing::CborSequence && self.item.needed() > self.limit.saturating_mul(PLAUSIBLE) {
+        if self.framing == Framing::CborSequence && self.item.needed() > PLAUSIBLE {
             return self.drop_all();
         }
         self.searched = self.start;

@@ -9,8 +9,13 @@ use super::Peer;
 const HEAD: [u8; 9] = [0xa3, 0x18, 100, 0x43, b'2', b'.', b'0', 0x18, 104];
 /// `105: ...`
 const RESULT: [u8; 2] = [0x18, 105];
+/// `false`
+const FALSE: u8 = 0xf4;
+/// `true`
+const TRUE: u8 = 0xf5;
 
-/// Integers up to this are the same in every Lua; what becomes of larger ones is an option of the connection.
+/// Integers of up to this magnitude are the same in every Lua; what becomes of larger ones is an option of the
+/// connection.
 const EXACT: u64 = 1 << 53;
 
 /// A result that needs no tape.
@@ -80,11 +85,15 @@ fn read(bytes: &[u8], awaited: i64, text: &mut Vec<u8>) -> Piece<(Scalar, usize)
         return Err(Quick::Other);
     }
     let at = literal(bytes, at, &RESULT)?;
+    // By its byte and not by its value: `f814` has the value of false, and is not well-formed (RFC 8949, section 3.3).
+    if let Some(&initial @ (FALSE | TRUE)) = bytes.get(at) {
+        return Ok((Scalar::Bool(initial == TRUE), at + 1));
+    }
     let (major, argument, at) = head(bytes, at)?;
     match major {
-        0 | 1 if argument <= EXACT => {
+        0 | 1 if argument <= EXACT - u64::from(major) => {
             let n = argument as i64; // OK because it is at most 2^53
-            Ok((Scalar::Int(if major == 0 { n } else { !n }), at))
+            Ok((Scalar::Int(if major == 0 { n } else { !n }), at)) // -1 - n is !n in two's complement
         }
         2 => {
             let left = bytes.len() - at; // OK because a head ends within its source
@@ -96,7 +105,6 @@ fn read(bytes: &[u8], awaited: i64, text: &mut Vec<u8>) -> Piece<(Scalar, usize)
             text.extend_from_slice(&bytes[at..at + len]);
             Ok((Scalar::Bytes, at + len))
         }
-        7 if argument == 20 || argument == 21 => Ok((Scalar::Bool(argument == 21), at)),
         _ => Err(Quick::Other),
     }
 }
@@ -155,7 +163,7 @@ mod tests {
         }
         assert_eq!(whole(&reply(&[1], &[0x39, 1, 0]), 1), Some((Scalar::Int(-257), vec![])));
         assert_eq!(whole(&reply(&[1], &[0xf5]), 1), Some((Scalar::Bool(true), vec![])));
-        assert_eq!(whole(&reply(&[1], &[0xf8, 20]), 1), Some((Scalar::Bool(false), vec![])));
+        assert_eq!(whole(&reply(&[1], &[0xf4]), 1), Some((Scalar::Bool(false), vec![])));
         assert_eq!(whole(&reply(&[1], b"\x42hi"), 1), Some((Scalar::Bytes, b"hi".to_vec())));
     }
 
@@ -189,6 +197,27 @@ mod tests {
         assert!(other(b"\xa4"));
         assert!(other(b"\xa3\x18\x64\x432.1"));
         assert!(other(&[&HEAD[..], &[1, 0x18, 103]].concat()));
+    }
+
+    #[test]
+    fn integers_that_a_double_cannot_hold_are_for_the_long_way() {
+        let (exact, beyond) = ([0x1b, 0, 0x20, 0, 0, 0, 0, 0, 0], [0x1b, 0, 0x20, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(whole(&reply(&[1], &exact), 1), Some((Scalar::Int(1 << 53), vec![])));
+        assert_eq!(read(&reply(&[1], &beyond), 1, &mut Vec::new()), Err(Quick::Other));
+        // A negative integer is -1 - argument: the same argument is one further away.
+        let (exact, beyond) = (
+            [0x3b, 0, 0x1f, 255, 255, 255, 255, 255, 255],
+            [0x3b, 0, 0x20, 0, 0, 0, 0, 0, 0],
+        );
+        assert_eq!(whole(&reply(&[1], &exact), 1), Some((Scalar::Int(-(1 << 53)), vec![])));
+        assert_eq!(read(&reply(&[1], &beyond), 1, &mut Vec::new()), Err(Quick::Other));
+    }
+
+    #[test]
+    fn a_boolean_in_two_bytes_is_not_well_formed_and_not_read() {
+        for result in [[0xf8, 20], [0xf8, 21]] {
+            assert_eq!(read(&reply(&[1], &result), 1, &mut Vec::new()), Err(Quick::Other));
+        }
     }
 
     #[test]

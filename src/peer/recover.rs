@@ -5,7 +5,7 @@
 //! and the call that a reply belongs to fails. What shows none is a parse error, -32700 with a null id. It refuses to use anything else of the message.
 
 use super::accept::read_id;
-use super::{Incoming, Peer, Problem, Reply, Scan};
+use super::{Garbage, Incoming, Peer, Problem, Reply, Scan};
 use crate::codec::tape::{Node, Tape};
 use crate::codec::{cbor, json, Big, CodecError, ErrorKind};
 use crate::message::{Envelope, Id, INVALID_REQUEST, PARSE_ERROR};
@@ -39,7 +39,17 @@ impl Peer {
             }
         }
         let why = self.reason(error, message);
-        self.answer(PARSE_ERROR, Id::Null, &why, batch, out)
+        self.garbage(&why, batch, out)
+    }
+
+    /// What came is no message, or none whose sender could be told.
+    fn garbage(&mut self, why: &str, batch: Option<usize>, out: &mut Vec<u8>) -> Result<Incoming, ErrorKind> {
+        if self.garbage == Garbage::Answer || batch.is_some() {
+            return self.answer(PARSE_ERROR, Id::Null, why, batch, out);
+        }
+        self.stats.malformed += 1;
+        self.hopeless = self.garbage == Garbage::Error;
+        Ok(Incoming::Handled)
     }
 
     /// The inbox found the stream itself broken.
@@ -54,7 +64,7 @@ impl Peer {
         }
         self.problem = Some(Problem::Unreadable(error));
         let why = self.reason(error, b"");
-        self.answer(PARSE_ERROR, Id::Null, &why, None, out)
+        self.garbage(&why, None, out)
     }
 
     /// What the sender is told.

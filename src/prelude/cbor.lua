@@ -6,7 +6,8 @@ local options = native.module("options")
 if native.features == "luajit" then native.module("cdata") end
 
 local KNOWN = options.set(
-  "strings", "big", "depth", "empty", "max_size", "floats", "integral", "order", "tags", "simple", "utf8"
+  "strings", "big", "depth", "empty", "max_size", "floats", "integral", "order", "tags", "simple", "utf8",
+  "sorted"
 )
 local BIG = { error = 0, float = 1, string = 2, wrap = 3, cdata = 4 }
 local UNLIMITED = -1
@@ -42,7 +43,8 @@ local function new(given)
     options.typed("cbor.new", given, "integral", "boolean") or false,
     options.choice("cbor.new", given, "order", { any = true, strict = false }, "any"),
     options.typed("cbor.new", given, "tags", "table"),
-    simple_values(given)
+    simple_values(given),
+    options.typed("cbor.new", given, "sorted", "boolean") or false
   )
   return codec
 end

@@ -7,6 +7,7 @@ local native = ...
 local type, error, tostring, pairs, setmetatable, getmetatable =
   type, error, tostring, pairs, setmetatable, getmetatable
 local rawget, pcall = rawget, pcall
+local unpack = table.unpack or unpack
 local create, resume, yield = coroutine.create, native.resume, coroutine.yield
 local traceback, getinfo = debug.traceback, debug.getinfo
 local request, wait, receive, step, reply = native.request, native.wait, native.receive, native.step, native.reply
@@ -265,6 +266,17 @@ function Peer:send_raw(bytes)
   return native.send_raw(self.conn, bytes)
 end
 
+--- Keep what nobody waits for until `uncork`, or until there is much of it: it leaves in few pieces. A call, a reply
+--- and every wait send it before.
+function Peer:cork()
+  native.cork(self.conn)
+end
+
+--- Send what was kept since `cork`. True, or nil and an error.
+function Peer:uncork()
+  return native.uncork(self.conn)
+end
+
 -- ---- set-up and end -------------------------------------------------------------------------------------------------
 
 -- A handler that takes no second parameter gets no context made for it. (Lua 5.1 cannot tell, so there all get one.)
@@ -313,14 +325,15 @@ end
 
 Peer.__close = Peer.close
 
---- A peer over a native connection.
-local function new(conn, name)
+--- A peer over a native connection; `settings` as `native.configure` takes them.
+local function new(conn, name, settings)
   local handlers = {}
   local self = setmetatable({
     conn = conn, handlers = handlers, name = name, depth = 0, slot = 0, answering = {},
   }, Peer)
   handlers[0] = self
   native.name(conn, name)
+  if settings then native.configure(conn, unpack(settings, 1, 5)) end
   return self
 end
 

@@ -51,7 +51,7 @@ local function stdio(given)
   end
   local conn, message, errno = native.stdio(unpack(arguments, 1, 10))
   if not conn then return nil, message, errno end
-  local self = wire.restrict(given, peer.new(conn, "stdio " .. name))
+  local self = wire.restrict(given, peer.new(conn, "stdio " .. name, arguments.settings))
 
   local undo = {}
   -- A debugger's prompt would wait on a stdin that is no terminal, for ever.

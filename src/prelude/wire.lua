@@ -16,17 +16,31 @@ local CBOR_BIG = { error = 0, float = 1, string = 2, wrap = 3 }
 if native.features == "luajit" then JSON_BIG.cdata, CBOR_BIG.cdata = 4, 4 end
 local UNLIMITED = -1
 
+local GARBAGE = { answer = 0, log = 1, error = 2 }
+local MEGABYTE = 2 ^ 20
+
+-- What `native.configure` wants: how much may come, and how much may wait.
+local function settings_of(where, given)
+  local max_frame = options.integer(where, given, "max_frame", 16 * MEGABYTE, 64, 2 ^ 40, 5)
+  local send_timeout = options.typed(where, given, "send_timeout", "number", 5)
+  local batch = options.integer(where, given, "batch", 0, 0, 2 ^ 30, 5)
+  local queue = options.integer(where, given, "queue", 64 * MEGABYTE, 0, 2 ^ 40, 5)
+  local garbage = options.choice(where, given, "garbage", GARBAGE, "answer", 5)
+  return { max_frame, send_timeout or false, batch, queue, garbage }
+end
+
 --- `kind, utf8, big, depth, empty_array, max_size [, text, shortest, integral, any_order]` and a name for people.
 function wire.arguments(where, given)
   local codec = options.choice(where, given, "codec", { json = "json", cbor = "cbor" }, "json", 4)
   options.typed(where, given, "calls", "boolean", 4)
   local depth = options.integer(where, given, "depth", 128, 8, 1000, 4)
+  local settings = settings_of(where, given)
   if codec == "json" then
     if given.keys ~= nil then error("fkrpc." .. where .. ": option 'keys' is for codec = \"cbor\"", 3) end
     local utf8 = options.choice(where, given, "strings", { utf8 = true, bytes = false }, "utf8", 4)
     local big = options.choice(where, given, "big", JSON_BIG, "error", 4)
     local framing = options.choice(where, given, "framing", JSON_FRAMING, "line", 4)
-    return { KIND.json + framing, utf8, big, depth, false, UNLIMITED }, "json"
+    return { KIND.json + framing, utf8, big, depth, false, UNLIMITED, settings = settings }, "json"
   end
   local freekill = options.choice(where, given, "keys", { string = false, freekill = true }, "string", 4)
   local text = options.choice(where, given, "strings", { bytes = false, text = true }, "bytes", 4)
@@ -39,12 +53,14 @@ function wire.arguments(where, given)
     error("fkrpc." .. where .. ": keys = \"freekill\" knows sequences only (option 'framing')", 3)
   end
   local kind = (freekill and KIND.freekill or KIND.cbor) + framing
-  return { kind, false, big, depth, false, UNLIMITED, text, true, freekill, true }, freekill and "freekill" or "cbor"
+  return { kind, false, big, depth, false, UNLIMITED, text, true, freekill, true, settings = settings },
+    freekill and "freekill" or "cbor"
 end
 
 --- The names of these options, and of more.
 function wire.known(...)
-  return options.set("codec", "keys", "strings", "big", "depth", "framing", "calls", ...)
+  return options.set("codec", "keys", "strings", "big", "depth", "max_frame", "send_timeout", "batch", "queue",
+    "garbage", "framing", "calls", ...)
 end
 
 local function no_calls()

@@ -112,7 +112,7 @@ pub(super) fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     Ok(result)
 }
 
-fn retry(mut call: impl FnMut() -> libc::ssize_t) -> io::Result<libc::ssize_t> {
+pub(super) fn retry(mut call: impl FnMut() -> libc::ssize_t) -> io::Result<libc::ssize_t> {
     loop {
         let result = call();
         if result >= 0 {

@@ -1,6 +1,6 @@
-//! Waiting until one descriptor can be read or written.
+//! Waiting until a descriptor can be read, another one written.
 //!
-//! It refuses to watch more than one: the loop that does is another file. Where only the wire is watched, block in
+//! It refuses to watch more than these two: the loop that does is another file. Where only the wire is watched, block in
 //! [`super::fd::read`] instead, a poll before every read costs as much as a tenth of an answer.
 #![allow(unsafe_code)]
 
@@ -15,28 +15,59 @@ use std::time::{Duration, Instant};
 /// # Errors
 /// `EBADF` when `fd` is not open, else what poll(2) says.
 pub fn readable(fd: BorrowedFd<'_>, timeout: Option<Duration>) -> io::Result<bool> {
-    wait(fd, libc::POLLIN, timeout)
+    either(Some(fd), None, timeout).map(|ready| ready.input)
 }
 
 /// Waits until `fd` takes bytes, or never will.
 pub(super) fn writable(fd: BorrowedFd<'_>) -> io::Result<()> {
-    wait(fd, libc::POLLOUT, None).map(drop)
+    either(None, Some(fd), None).map(drop)
 }
 
-fn wait(fd: BorrowedFd<'_>, events: libc::c_short, timeout: Option<Duration>) -> io::Result<bool> {
-    // A time too far away for the clock is for ever.
-    let deadline = timeout.and_then(|rest| Instant::now().checked_add(rest));
-    let mut entry = libc::pollfd {
-        fd: fd.as_raw_fd(),
+/// What can be done without blocking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// Bytes, an end or an error can be read.
+    pub input: bool,
+    /// Bytes are taken, or never will be.
+    pub output: bool,
+}
+
+/// Waits until one of two descriptors is ready: `input` to be read, `output` to be written to. Neither: `timeout` has
+/// passed.
+///
+/// # Errors
+/// As [`readable`].
+pub fn either(
+    input: Option<BorrowedFd<'_>>,
+    output: Option<BorrowedFd<'_>>,
+    timeout: Option<Duration>,
+) -> io::Result<Ready> {
+    // poll(2) passes over negative numbers.
+    let entry = |fd: Option<BorrowedFd<'_>>, events| libc::pollfd {
+        fd: fd.map_or(-1, |fd| fd.as_raw_fd()),
         events,
         revents: 0,
     };
+    let mut entries = [entry(input, libc::POLLIN), entry(output, libc::POLLOUT)];
+    if !wait(&mut entries, timeout)? {
+        return Ok(Ready::default());
+    }
+    Ok(Ready {
+        input: entries[0].revents != 0,
+        output: entries[1].revents != 0,
+    })
+}
+
+fn wait(entries: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<bool> {
+    // A time too far away for the clock is for ever.
+    let deadline = timeout.and_then(|rest| Instant::now().checked_add(rest));
     loop {
         let rest = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        // SAFETY: `entry` is one pollfd, alive for the call.
-        let count = unsafe { libc::poll(&raw mut entry, 1, rest.map_or(-1, milliseconds)) };
-        if count == 1 {
-            return if entry.revents & libc::POLLNVAL == 0 {
+        let number = entries.len() as libc::nfds_t; // OK because they are few
+                                                    // SAFETY: `entries` are that many pollfds, alive for the call.
+        let count = unsafe { libc::poll(entries.as_mut_ptr(), number, rest.map_or(-1, milliseconds)) };
+        if count > 0 {
+            return if entries.iter().all(|entry| entry.revents & libc::POLLNVAL == 0) {
                 Ok(true)
             } else {
                 Err(io::Error::from_raw_os_error(libc::EBADF))

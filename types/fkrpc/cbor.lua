@@ -41,6 +41,7 @@ function cbor.decode(bytes, start) end
 ---@field integral? boolean decode floats with an integral value as integers; false by default
 ---@field order? "any"|"strict" keys 1 to n make an array in whatever order they are stored (default), or only if they come in order
 ---@field empty? "object"|"array" what an unmarked empty table is; an object (map) by default
+---@field sorted? boolean write the pairs of maps in the bytewise order of their encoded keys (RFC 8949, section 4.2.1); false by default (Lua's order)
 ---@field tags? table<integer, fun(value: any, tag: integer): any> what to make of tagged values when decoding
 ---@field simple? table<integer, any> what to make of simple values when decoding
 ---@field depth? integer how deep tables and tags may nest, both ways, 1 to 1000; 128 by default

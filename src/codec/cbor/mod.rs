@@ -21,7 +21,8 @@ pub use scanner::scan_item;
 pub struct ScanOptions {
     /// How many arrays, maps and tags may be open at once; 128 by default.
     pub max_depth: usize,
-    /// What becomes of an integer outside `integers`; an error by default.
+    /// What becomes of an integer outside `integers`; an error by default. A tag's number outside them is an error as
+    /// well, or stays exact on the tape.
     pub big: Big,
     /// The integers the reader of the tape can hold; all of `i64` by default.
     pub integers: Integers,

@@ -25,6 +25,13 @@ pub(super) fn integer(
     }
 }
 
+/// Whether the reader can be given this tag: under [`Big::Error`], only one that its integers can hold. A tag that was
+/// rounded is another tag.
+#[inline]
+pub(super) fn tag_fits(options: &ScanOptions, tag: u64) -> bool {
+    options.big != Big::Error || i64::try_from(tag).is_ok_and(|tag| options.integers.holds(tag))
+}
+
 /// The integer modulo 2^64, as a number of 64 bits in two's complement.
 #[inline]
 fn wrapped(negative: bool, argument: u64) -> i64 {

@@ -16,8 +16,8 @@ use crate::codec::{CodecError, ErrorKind, Tape};
 /// # Errors
 /// Offsets are those of the offending item's first byte. `UnexpectedEnd`, at `source.len()`, if the input ends inside
 /// the item; `TooDeep`, `InvalidHead`, `UnexpectedBreak`, `InvalidChunk`, `InvalidSimple` for what is not well-formed;
-/// `InvalidKey` for NaN as a map key, also under a tag; `IntegerTooLarge` and `InvalidUtf8` if `options` refuse it;
-/// `OutOfMemory`.
+/// `InvalidKey` for NaN as a map key, also under a tag; `IntegerTooLarge` (a tag's number, too) and `InvalidUtf8` if
+/// `options` refuse it; `OutOfMemory`.
 pub fn scan_item(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOptions) -> Result<usize, CodecError> {
     let mark = tape.mark();
     let result = scan(source, start, tape, options);
@@ -102,6 +102,9 @@ fn scan(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOptions) -> 
                 let (tag, after) = head::argument(source, at, info)?;
                 if depth + tags >= options.max_depth {
                     return Err(CodecError::new(ErrorKind::TooDeep, at));
+                }
+                if !scalar::tag_fits(options, tag) {
+                    return Err(CodecError::new(ErrorKind::IntegerTooLarge, at));
                 }
                 tape.tag(tag)?;
                 tags += 1;

@@ -1,7 +1,8 @@
 //! JSON (RFC 8259): a strict scanner onto a [`Tape`], and writers for single values.
 //!
-//! The scanner takes what the grammar of RFC 8259 allows and nothing else: it refuses comments, trailing commas, NaN,
-//! a byte order mark, bytes that are not UTF-8, and to merge or drop equal keys, which all stay on the tape.
+//! The scanner takes what the grammar of RFC 8259 allows and nothing else: it refuses comments, trailing commas, NaN
+//! (unless it is asked to take it), a byte order mark, bytes that are not UTF-8, and to merge or drop equal keys, which
+//! all stay on the tape.
 //!
 //! # Numbers
 //!
@@ -15,7 +16,10 @@
 //! number that is too large; at the backslash of a surrogate without its other half.
 
 mod decimal;
+pub mod indent;
+mod literals;
 mod number;
+pub mod order;
 mod scanner;
 mod string;
 pub mod writer;
@@ -37,6 +41,8 @@ pub struct ScanOptions {
     pub big: Big,
     /// The integers that the reader can hold.
     pub integers: Integers,
+    /// Whether `NaN`, `Infinity` and `-Infinity` are numbers, which they are not in JSON.
+    pub nan: bool,
 }
 
 impl Default for ScanOptions {
@@ -46,6 +52,7 @@ impl Default for ScanOptions {
             utf8: true,
             big: Big::default(),
             integers: Integers::default(),
+            nan: false,
         }
     }
 }

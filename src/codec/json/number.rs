@@ -8,7 +8,7 @@ use super::super::simd;
 use super::super::tape::Tape;
 use super::super::Big;
 use super::scanner::byte;
-use super::{decimal, ScanOptions};
+use super::{decimal, literals, ScanOptions};
 
 /// Most digits that always fit into 64 bits.
 const DIGITS: usize = 19;
@@ -41,7 +41,7 @@ pub(super) fn number(source: &[u8], start: usize, tape: &mut Tape, options: &Sca
         None => digits_one_by_one(source, first, 0),
     };
     if pos == first {
-        return Err(CodecError::new(ErrorKind::InvalidNumber, first));
+        return literals::minus_infinity(source, first, tape, options);
     }
     if pos - first > 1 && byte(source, first) == b'0' {
         return Err(CodecError::new(ErrorKind::InvalidNumber, first + 1));

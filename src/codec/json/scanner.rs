@@ -5,7 +5,7 @@
 use super::super::error::{CodecError, ErrorKind};
 use super::super::simd;
 use super::super::tape::{Level, Tape};
-use super::{number, string, ScanOptions};
+use super::{literals, number, string, ScanOptions};
 
 /// The byte at `pos`, or zero, which JSON allows nowhere, where the source has ended.
 #[inline(always)]
@@ -112,7 +112,7 @@ pub(super) fn value<const CHECK: bool>(
                 tape.null()?;
             }
             b'+' | b'.' => return Err(CodecError::new(ErrorKind::InvalidNumber, pos)),
-            _ => return Err(unexpected(source, pos, ErrorKind::UnexpectedCharacter)),
+            _ => pos = literals::not_finite(source, pos, tape, options)?,
         }
         // A value ended before pos.
         loop {

@@ -1,20 +1,27 @@
 //! The builder: a tape becomes Lua values.
 //!
-//! # Proof
-//! Every call here may raise (memory, a full stack). No frame between the entry point and Lua holds a value with a
-//! destructor: only raw pointers, integers and `Copy` nodes. The tape and the source belong to a job of the state (or
-//! the source is a Lua string on the entry's stack), so they outlive the call whatever nested calls (finalizers, tag
-//! handlers) do. A raised error leaves partial tables on the Lua stack, which Lua drops.
+//! # What may raise
+//! Every call of the Lua API here: memory, a full stack, what a tag handler or a `__index` raises. No frame between the
+//! entry point and Lua holds a value with a destructor: only raw pointers, integers and `Copy` nodes (asserted below).
+//! The tape and the source belong to a job of the state (or the source is a Lua string on the entry's stack), so they
+//! outlive the call whatever nested calls (finalizers, tag handlers) do. A raised error leaves partial tables on the
+//! Lua stack, which Lua drops.
+//!
+//! So nothing here can run under `guarded`, and nothing here may panic: there is no index, no `unwrap`, no allocation
+//! of Rust's, and no arithmetic that leaves a tape's length.
 //!
 //! Words are read without a bounds check: the tape was completed by a scanner, so that every head is whole, a
-//! container's `count` values (or pairs) follow it, and `end` is the index after them. Reading starts at the index of
-//! a value and only goes where heads say.
+//! container's `count` values (or pairs) follow it, and `end` is the index after them. Reading starts at the index of a
+//! value and only goes where heads say.
 
 use super::keys;
 use super::state::{anchor, push_bytes, raise, Job, State, ANCHORS};
 use crate::codec::tape::Node;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
+
+// Nothing that a longjmp could skip: see the module's proof.
+const _: () = assert!(!std::mem::needs_drop::<Builder>() && !std::mem::needs_drop::<Node>());
 
 /// What the builder needs to know; copied freely, owns nothing.
 ///
@@ -34,7 +41,7 @@ pub struct Builder<const PLAIN: bool = false> {
     handlers: c_int,
     /// Stack index of the table of simple values (`[number] = value`), or 0.
     simples: c_int,
-    /// `PLAIN`: stack index of what null becomes.
+    /// Stack index of what null becomes, or (unless `PLAIN`) 0.
     null: c_int,
     /// `PLAIN`: stack index of a table of tag handlers that are asked first, or 0.
     first: c_int,
@@ -83,6 +90,13 @@ impl Builder {
             null,
             first,
         }
+    }
+
+    /// The same builder; null becomes the value at stack index `null`.
+    #[inline]
+    pub fn with_null(mut self, null: c_int) -> Self {
+        self.null = null;
+        self
     }
 
     /// The same builder with tables of tag handlers and simple values at these stack indices (0: none).
@@ -159,7 +173,7 @@ impl<const PLAIN: bool> Builder<PLAIN> {
                 Node::Int(n) => self.push_int(n),
                 Node::Float(f) => ffi::lua_pushnumber(lua, f),
                 Node::Bool(b) => ffi::lua_pushboolean(lua, c_int::from(b)),
-                Node::Null if PLAIN => ffi::lua_pushvalue(lua, self.null),
+                Node::Null if PLAIN || self.null != 0 => ffi::lua_pushvalue(lua, self.null),
                 Node::Null => ffi::lua_pushlightuserdata(lua, std::ptr::null_mut()),
                 Node::Array { count, end } => {
                     self.push_array(count, next, room);

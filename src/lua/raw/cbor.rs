@@ -1,11 +1,12 @@
 //! `cbor.encode` and `cbor.decode`.
 //!
-//! # Proof
-//! As for [`super::json`]. Tag handlers run inside the builder, which owns nothing.
+//! # What may raise
+//! As for [`super::json`]. Tag handlers run inside the builder, which owns nothing; the table of handlers and that of
+//! simple values are upvalues, which they cannot take away.
 
 use super::builder::Builder;
 use super::encode;
-use super::state::{enter_of, guarded, leave, raise, state, string, Panic, State, OPTIONS};
+use super::state::{enter_of, guarded, leave, state, string, State, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::cbor::{self, ScanOptions};
 use crate::codec::{CodecError, ErrorKind};
@@ -33,20 +34,24 @@ pub struct Options {
     pub max_size: usize,
 }
 
-/// CBOR as a walk writes it.
+/// CBOR as a walk writes it; `SORTED`: maps in the order of RFC 8949, section 4.2.1, bytewise by their encoded keys.
 #[derive(Clone, Copy)]
-pub struct Cbor {
+pub struct Cbor<const SORTED: bool = false> {
     /// Strings that are valid UTF-8 become text strings; otherwise all are byte strings.
     pub text: bool,
     /// Floats take the smallest exact width; otherwise always eight bytes.
     pub shortest: bool,
 }
 
-impl Format for Cbor {
+impl<const SORTED: bool> Format for Cbor<SORTED> {
     const ANY_KEY: bool = true;
     const HOOK: bool = true;
     const OPTIONS: bool = false;
+    const STYLED: bool = SORTED;
 
+    fn sorted(self) -> bool {
+        SORTED
+    }
     fn null(self, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
         cbor::writer::write_null(out)
     }
@@ -60,7 +65,7 @@ impl Format for Cbor {
     fn uint(self, out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
         cbor::writer::write_uint(out, value)
     }
-    #[inline]
+    #[inline(always)]
     fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
         cbor::writer::write_float(out, value, self.shortest)
     }
@@ -117,6 +122,20 @@ pub unsafe extern "C-unwind" fn encode(lua: *mut lua_State) -> c_int {
     }
 }
 
+/// [`encode`] with [`Cbor`]'s `SORTED`.
+///
+/// # Safety
+/// Called by Lua; a CBOR codec's function.
+unsafe extern "C-unwind" fn encode_sorted(lua: *mut lua_State) -> c_int {
+    // SAFETY: as `encode`.
+    unsafe {
+        ffi::luaL_checkany(lua, 1);
+        let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
+        let Cbor { text, shortest } = options.format;
+        encode::value(lua, options.owner, Cbor::<true> { text, shortest }, options.policy)
+    }
+}
+
 /// `decode(bytes [, start]) -> value, next | nil, message, position`
 ///
 /// # Safety
@@ -156,28 +175,36 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
                 2
             }
             Ok(Err(error)) => {
-                (*job).message = text::string(format_args!("{} at byte {}", error.kind, error.offset + 1));
+                let (kind, byte) = (error.kind, error.offset + 1);
+                let made = guarded(|| (*job).message = text::string(format_args!("{kind} at byte {byte}")));
+                if let Err(panic) = made {
+                    panic.raise(lua);
+                }
                 encode::failure(lua, job, error.offset)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
 
-/// `cbor_codec(utf8, big, depth, empty_array, max_size, text, shortest, integral, any_order, tags, simples)
-/// -> encode, decode`: for the prelude, which checks options.
+/// `cbor_codec(utf8, big, depth, empty_array, max_size, text, shortest, integral, any_order, tags, simples,
+/// sorted) -> encode, decode`: for the prelude, which checks options.
 ///
 /// # Safety
 /// Called by the prelude.
 pub unsafe extern "C-unwind" fn codec(lua: *mut lua_State) -> c_int {
     // SAFETY: arguments are plain values; the userdata holds a Copy struct without destructor.
     unsafe {
-        ffi::lua_settop(lua, 11);
+        ffi::lua_settop(lua, 12);
+        let encode = match ffi::lua_toboolean(lua, 12) {
+            0 => encode as ffi::lua_CFunction,
+            _ => encode_sorted,
+        };
         let options = options(lua, 1);
         let place = ffi::lua_newuserdata(lua, size_of::<Options>());
         place.cast::<Options>().write(options);
-        for function in [encode as ffi::lua_CFunction, decode] {
-            super::open::push_upvalues(lua, 12);
+        for function in [encode, decode] {
+            super::open::push_upvalues(lua, 13);
             ffi::lua_pushvalue(lua, 10);
             ffi::lua_pushvalue(lua, 11);
             ffi::lua_pushcclosure(lua, function, 5);

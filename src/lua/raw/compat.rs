@@ -4,16 +4,17 @@
 //! They refuse nothing themselves: what the scanners or this Lua's stack refuse goes to a function of the prelude that
 //! knows the old decoder's leniencies, and what the walk refuses is raised.
 //!
-//! # Proof
-//! As for [`super::json`]: arguments first, scanning and walking under `guarded`, results from the job. The job is given
-//! back before the prelude's function is called.
+//! # What may raise
+//! As for [`super::json`]: arguments first, scanning and walking under `guarded`, results from the job. The job is
+//! given back before the prelude's function is called. The hook finder, which `lua_pcall` calls in the middle of a
+//! walk, may raise and owns nothing.
 
 use super::builder::Builder;
 use super::cbor::Cbor;
 use super::hook::FINDER;
 use super::json::Json;
 use super::open::push_upvalues;
-use super::state::{enter, guarded, leave, push_bytes, raise, string, Panic};
+use super::state::{enter, guarded, leave, push_bytes, string};
 use super::walk::{Fail, Format, Policy, Walk};
 use super::{encode, path};
 use crate::codec::{cbor, json, Big, CodecError, ErrorKind};
@@ -55,6 +56,7 @@ const JSON_SCAN: json::ScanOptions = json::ScanOptions {
     utf8: false,
     big: Big::Float,
     integers: encode::INTEGERS,
+    nan: false,
 };
 
 const CBOR_SCAN: cbor::ScanOptions = cbor::ScanOptions {
@@ -155,7 +157,9 @@ unsafe fn encode_or_raise<F: Format>(lua: *mut lua_State, format: F, policy: Pol
                 lenient(lua)
             }
             Ok(Err(fail)) => {
-                (*job).out = path::text(&*job, "", fail);
+                if let Err(panic) = guarded(|| (*job).out = path::text(&*job, "", fail)) {
+                    panic.raise(lua);
+                }
                 ffi::luaL_where(lua, 1);
                 push_bytes(lua, who);
                 push_bytes(lua, &(*job).out);
@@ -163,7 +167,7 @@ unsafe fn encode_or_raise<F: Format>(lua: *mut lua_State, format: F, policy: Pol
                 leave(lua, job);
                 ffi::lua_error(lua)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -215,7 +219,7 @@ unsafe extern "C-unwind" fn json_decode(lua: *mut lua_State) -> c_int {
                 leave(lua, job);
                 lenient(lua)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -292,7 +296,7 @@ unsafe extern "C-unwind" fn cbor_decode(lua: *mut lua_State) -> c_int {
                 leave(lua, job);
                 lenient(lua)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

@@ -1,10 +1,14 @@
 //! Closing, stopping, naming a connection, and looking at it.
 //!
-//! # Proof
-//! As for [`super::connection`].
+//! # What may raise
+//! Taking arguments and pushing results, as for [`super::connection`]: the work between is guarded, and only `Copy`
+//! numbers leave it.
 
 use super::connection::check;
-use super::state::{guarded, raise, Panic};
+use super::send::push_closed;
+use super::state::{enter, guarded, leave};
+use crate::peer::Garbage;
+use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
@@ -16,8 +20,8 @@ pub unsafe extern "C-unwind" fn close(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let conn = check(lua, 1);
-        if guarded(|| (*conn).core.close()).is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = guarded(|| (*conn).core.close()) {
+            panic.raise(lua);
         }
     }
     0
@@ -31,8 +35,8 @@ pub unsafe extern "C-unwind" fn close_output(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let conn = check(lua, 1);
-        if guarded(|| (*conn).core.wire.close_output()).is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = guarded(|| (*conn).core.wire.close_output()) {
+            panic.raise(lua);
         }
     }
     0
@@ -45,7 +49,10 @@ pub unsafe extern "C-unwind" fn close_output(lua: *mut lua_State) -> c_int {
 pub unsafe extern "C-unwind" fn stop(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
-        (*check(lua, 1)).core.stop();
+        let conn = check(lua, 1);
+        if let Err(panic) = guarded(|| (*conn).core.stop()) {
+            panic.raise(lua);
+        }
     }
     0
 }
@@ -59,9 +66,9 @@ pub unsafe extern "C-unwind" fn name(lua: *mut lua_State) -> c_int {
     unsafe {
         let conn = check(lua, 1);
         ffi::luaL_checktype(lua, 2, ffi::LUA_TSTRING);
-        let text = super::state::string(lua, 2);
-        if guarded(|| (*conn).core.name = String::from_utf8_lossy(text).into_owned()).is_err() {
-            raise(lua, Panic::TEXT);
+        let bytes = super::state::string(lua, 2);
+        if let Err(panic) = guarded(|| (*conn).core.name = Some(text::lossy(bytes))) {
+            panic.raise(lua);
         }
     }
     0
@@ -74,9 +81,90 @@ pub unsafe extern "C-unwind" fn name(lua: *mut lua_State) -> c_int {
 pub unsafe extern "C-unwind" fn mute(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
-        (*check(lua, 1)).core.quiet = true;
+        let conn = check(lua, 1);
+        if let Err(panic) = guarded(|| (*conn).core.quiet = true) {
+            panic.raise(lua);
+        }
     }
     0
+}
+
+/// `configure(connection, max_frame, send_timeout, batch, queue, garbage)`: sizes in bytes, the time in seconds or nil,
+/// garbage 0 (answer), 1 (log) or 2 (error).
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn configure(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof; plain conversions of what the prelude has checked.
+    unsafe {
+        let conn = check(lua, 1);
+        let size = |index| usize::try_from(ffi::lua_tointeger(lua, index)).unwrap_or(usize::MAX);
+        let configured = guarded(|| {
+            let core = &mut (*conn).core;
+            core.peer.inbox.set_limit(size(2));
+            core.sending.unmoved = (ffi::lua_type(lua, 3) == ffi::LUA_TNUMBER).then(|| {
+                (ffi::lua_tonumber(lua, 3).clamp(0.0, 1e9) * 1e6) as i64 // OK because it is at most 1e15
+            });
+            core.sending.batch = size(4);
+            core.sending.ahead = size(5);
+            core.peer.garbage = match ffi::lua_tointeger(lua, 6) {
+                1 => Garbage::Log,
+                2 => Garbage::Error,
+                _ => Garbage::Answer,
+            };
+        });
+        if let Err(panic) = configured {
+            panic.raise(lua);
+        }
+    }
+    0
+}
+
+/// What is kept at most between `cork` and `uncork`, in bytes.
+const CORKED: usize = 1 << 20;
+
+/// `cork(connection)`: keep what nobody waits for.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn cork(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof.
+    unsafe {
+        let conn = check(lua, 1);
+        if let Err(panic) = guarded(|| (*conn).core.cork(CORKED)) {
+            panic.raise(lua);
+        }
+    }
+    0
+}
+
+/// `uncork(connection) -> true | nil, err`: send what was kept.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn uncork(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        let conn = check(lua, 1);
+        let job = enter(lua, &marker);
+        let sent = guarded(|| (*conn).core.uncork());
+        super::chain::waited(); // the pipe may have been full
+        let count = match sent {
+            Ok(Ok(())) => {
+                ffi::lua_pushboolean(lua, 1);
+                1
+            }
+            Ok(Err(_)) => {
+                ffi::lua_pushnil(lua);
+                push_closed(lua, conn, job);
+                2
+            }
+            Err(panic) => panic.raise(lua),
+        };
+        leave(lua, job);
+        count
+    }
 }
 
 /// `stats(connection) -> table`
@@ -87,9 +175,14 @@ pub unsafe extern "C-unwind" fn stats(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof; numbers only.
     unsafe {
         let conn = check(lua, 1);
-        let stats = (*conn).core.peer.stats;
-        let waiting = (*conn).core.peer.waiting();
-        let open = (*conn).core.is_open();
+        let (stats, waiting, queued, open) = match guarded(|| {
+            let core = &raw const (*conn).core;
+            let (waiting, queued) = ((*core).peer.waiting(), (*core).outbox.len());
+            ((*core).peer.stats, waiting, queued, (*core).is_open())
+        }) {
+            Ok(seen) => seen,
+            Err(panic) => panic.raise(lua),
+        };
         ffi::lua_createtable(lua, 0, 8);
         for (name, value) in [
             (c"received", stats.received),
@@ -98,7 +191,7 @@ pub unsafe extern "C-unwind" fn stats(lua: *mut lua_State) -> c_int {
             (c"strays", stats.strays),
             (c"malformed", stats.malformed),
             (c"unhandled", stats.unhandled),
-            (c"unhandled", stats.unhandled),
+            (c"queued", queued as u64),   // OK because usize is at most 64 bits
             (c"waiting", waiting as u64), // OK because usize is at most 64 bits
         ] {
             ffi::lua_pushinteger(lua, i64::try_from(value).unwrap_or(i64::MAX));

@@ -1,12 +1,13 @@
 //! What the codecs' entry points share: running a walk and handing over its bytes, reading arguments, failing.
 //!
-//! # Proof
-//! As for [`super::json`]: the buffers are the job's, nothing is owned across a call that may raise.
+//! # What may raise
+//! `enter`, `Walk::prepare`, arguments and pushes. As for [`super::json`]: the buffers are the job's, nothing is owned
+//! across a call that may raise (a walk owns nothing, asserted there).
 
 use super::path;
-use super::state::{enter_of, guarded, leave, push_bytes, raise, Job, Panic, State};
+use super::state::{enter_of, guarded, leave, push_bytes, Job, State};
 use super::walk::{Fail, Format, Policy, Walk};
-use crate::codec::{Big, Integers};
+use crate::codec::{Big, ErrorKind, Integers};
 use crate::text::or_no_memory;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
@@ -24,12 +25,28 @@ pub const INTEGERS: Integers = if cfg!(any(feature = "lua51", feature = "lua52",
 /// In a raw function of `owner`, whose frame owns nothing.
 #[inline]
 pub unsafe fn value<F: Format>(lua: *mut lua_State, owner: *mut State, format: F, policy: Policy) -> c_int {
+    // SAFETY: by contract.
+    unsafe { value_then(lua, owner, format, policy, |_| Ok(())) }
+}
+
+/// [`value`] whose output is worked over by `finish`, which calls nothing of Lua's.
+///
+/// # Safety
+/// As [`value`].
+#[inline]
+pub unsafe fn value_then<F: Format>(
+    lua: *mut lua_State,
+    owner: *mut State,
+    format: F,
+    policy: Policy,
+    finish: impl Fn(&mut Job) -> Result<(), ErrorKind>,
+) -> c_int {
     let marker = 0u8;
     // SAFETY: by contract; `prepare` may raise, and nothing is owned before it.
     unsafe {
         let job = enter_of(lua, owner, &marker);
         let mut walk = Walk::prepare(lua, job, format, policy);
-        match guarded(|| walk.run_last(1)) {
+        match guarded(|| walk.run_last(1).and_then(|()| Ok(finish(&mut *job)?))) {
             Ok(Ok(())) => {
                 let out = &(*job).out;
                 ffi::lua_pushlstring(lua, out.as_ptr().cast(), out.len());
@@ -41,13 +58,15 @@ pub unsafe fn value<F: Format>(lua: *mut lua_State, owner: *mut State, format: F
                 ffi::lua_error(lua) // the hook's own error, which is on top of the stack
             }
             Ok(Err(fail)) => {
-                (*job).out = path::text(&*job, "", fail);
+                if let Err(panic) = guarded(|| (*job).out = path::text(&*job, "", fail)) {
+                    panic.raise(lua);
+                }
                 ffi::lua_pushnil(lua);
                 push_bytes(lua, or_no_memory(&(*job).out));
                 leave(lua, job);
                 2
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

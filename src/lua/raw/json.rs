@@ -1,17 +1,18 @@
 //! `json.encode` and `json.decode`.
 //!
-//! # Proof
-//! Arguments are taken before anything is owned; scanning and walking run under `guarded`; results are pushed from
-//! the job's buffers, so an error raised by a push skips nothing. The job of a call that is left by an error is found
-//! and cleared by the next call (see [`super::state`]).
+//! # What may raise
+//! Arguments, [`enter`], `Walk::prepare`, the builder and the pushes of results. Arguments are taken before anything is
+//! owned; scanning, walking and the texts of errors run under `guarded`; results are pushed from the job's buffers, so
+//! an error raised by a push skips nothing. The job of a call that is left by an error is found and cleared by the next
+//! call (see [`super::state`]).
 
 use super::builder::Builder;
 use super::encode;
 use super::short;
-use super::state::{enter_of, guarded, leave, raise, state, string, Panic, State, OPTIONS};
+use super::state::{enter_of, guarded, leave, state, string, Job, State, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::json::{self, ScanOptions};
-use crate::codec::{CodecError, ErrorKind};
+use crate::codec::{CodecError, ErrorKind, Excerpt};
 use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
@@ -77,7 +78,7 @@ impl Format for Json {
     fn uint(self, out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
         json::writer::write_uint(out, value)
     }
-    #[inline]
+    #[inline(always)]
     fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
         if self.whole && value.fract() == 0.0 && value.abs() <= EXACT && value.to_bits() != (-0.0f64).to_bits() {
             return json::writer::write_int(out, value as i64); // OK because |value| <= 2^53
@@ -181,14 +182,33 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
                 ffi::lua_pushinteger(lua, next as i64 + 1); // OK because a string is shorter than i64::MAX
                 2
             }
-            Ok(Err(error)) => {
-                let (line, column) = error.line_column(text);
-                let (kind, byte) = (error.kind, error.offset + 1);
-                (*job).message = text::string(format_args!("{kind} at line {line} col {column} (byte {byte})"));
-                encode::failure(lua, job, error.offset)
-            }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Ok(Err(error)) => refuse(lua, job, text, error),
+            Err(panic) => panic.raise(lua),
         }
+    }
+}
+
+/// `nil, message, position` of an error in `text`; ends the job.
+///
+/// # Safety
+/// In a raw function whose frame owns nothing.
+#[cold]
+pub unsafe fn refuse(lua: *mut lua_State, job: *mut Job, text: &[u8], error: CodecError) -> c_int {
+    // SAFETY: by contract; the message is the job's before anything can raise.
+    unsafe {
+        let made = guarded(|| {
+            let (line, column) = error.line_column(text);
+            let (kind, byte) = (error.kind, error.offset + 1);
+            let near = Excerpt {
+                text,
+                offset: error.offset,
+            };
+            (*job).message = text::string(format_args!("{kind} at line {line} col {column} (byte {byte}){near}"));
+        });
+        if let Err(panic) = made {
+            panic.raise(lua);
+        }
+        encode::failure(lua, job, error.offset)
     }
 }
 
@@ -226,6 +246,7 @@ pub unsafe fn options(lua: *mut lua_State, first: c_int) -> Options {
                 utf8,
                 big,
                 integers: encode::INTEGERS,
+                nan: false,
             },
             policy: Policy {
                 max_depth,

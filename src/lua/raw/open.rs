@@ -3,14 +3,14 @@
 //! Every submodule is made once per state and cached in the anchors table, so that `require "fkrpc".json` and
 //! `require "fkrpc.json"` are the same table, in whatever order they are asked for.
 //!
-//! # Proof
-//! Everything here may raise and owns nothing: the state is written into its userdata before the userdata gets the
-//! metatable whose `__gc` empties it.
+//! # What may raise
+//! Everything here, and it owns nothing: the state is written into its userdata before the userdata gets the metatable
+//! whose `__gc` empties it, and has no buffers yet. The finalizers work under `guarded` and raise nothing.
 
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
     cbor, channel, clock, compat, connection, control, file, fs, hook, json, load, process, random_class, receive,
-    reply, resume, scalars, send, services, soft_hook, watchdog,
+    reply, resume, scalars, send, services, soft_hook, styled, watchdog,
 };
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
@@ -24,6 +24,7 @@ const STATE_USERDATA: i64 = anchor::COUNT as i64 + 1; // OK because it is a smal
 /// Native functions the prelude is given, by name.
 const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"json_codec", json::codec),
+    (c"json_styled", styled::codec),
     (c"cbor_codec", cbor::codec),
     (c"compat_json", compat::json_codec),
     (c"compat_cbor", compat::cbor_codec),
@@ -37,6 +38,9 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"close_output", control::close_output),
     (c"stop", control::stop),
     (c"name", control::name),
+    (c"configure", control::configure),
+    (c"cork", control::cork),
+    (c"uncork", control::uncork),
     (c"mute", control::mute),
     (c"stats", control::stats),
     (c"request", send::request),
@@ -94,7 +98,7 @@ unsafe extern "C-unwind" fn finalize_state(lua: *mut lua_State) -> c_int {
         if !place.is_null() && ffi::lua_getmetatable(lua, 1) != 0 {
             ffi::lua_pushnil(lua);
             ffi::lua_setmetatable(lua, 1);
-            (*place).finalize();
+            let _ = super::state::guarded(|| (*place).finalize());
         }
     }
     0
@@ -301,7 +305,11 @@ unsafe fn push_module(lua: *mut lua_State, anchors: c_int, name: &[u8]) -> c_int
         if ffi::lua_type(lua, -1) != ffi::LUA_TNIL {
             return 1;
         }
-        let Some(module) = modules::find(name) else { return 0 };
+        let module = match super::state::guarded(|| modules::find(name)) {
+            Ok(Some(module)) => module,
+            Ok(None) => return 0,
+            Err(panic) => panic.raise(lua),
+        };
         let status = load::load(lua, module);
         if status != ffi::LUA_OK {
             ffi::lua_error(lua);

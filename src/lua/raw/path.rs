@@ -1,6 +1,9 @@
 //! Texts for values that cannot be encoded: the path to the value and what is wrong with it.
 //!
 //! It refuses to print long or binary keys in full. Memory may be what failed: what there is none for is left out.
+//!
+//! # What may raise
+//! Nothing: no Lua function is called. It runs under `guarded`.
 
 use super::state::Job;
 use super::walk::Fail;
@@ -65,6 +68,7 @@ fn reason(fail: Fail) -> Cow<'static, str> {
         Fail::Numbers => {
             "table has number keys that are no array's; mark it with object() to make the numbers strings".into()
         }
+        Fail::Twins => "table has a number key and a string key of the same text".into(),
         Fail::NotArray => "table is marked as an array but has other keys than 1 to n".into(),
         Fail::Key(kind) => text::string(format_args!("cannot encode a {} as a key", type_name(kind))).into(),
         Fail::Cycle => "table contains itself (a cycle)".into(),

@@ -1,19 +1,24 @@
 //! Sending: calls, notifications, replies, raw bytes; and `step`, a reply and the next message in one call.
 //!
-//! # Proof
-//! `Walk::prepare` (which may raise) comes first; then everything up to the `write(2)` happens in one `guarded`
-//! closure, in which only the walk's own calls touch Lua. What is raised or pushed afterwards comes from the job.
+//! # What may raise
+//! Arguments, `enter` and `Walk::prepare` come first; then everything up to the `write(2)` happens in one `guarded`
+//! closure, in which only the walk's own calls touch Lua. What is raised or pushed afterwards comes from the job. An
+//! [`Encoder`] and the reason for a failure own nothing (asserted below).
 
 use super::chain;
 use super::connection::{check, deadline, params_policy, Conn, WireFormat};
 use super::path;
 use super::receive::call_result;
-use super::state::{enter, guarded, leave, raise, string, Job, Panic};
+use super::state::{enter, guarded, leave, string, Job};
 use super::walk::{Fail, Policy, Walk};
 use crate::codec::ErrorKind;
+use crate::connection::{self, Urgency};
 use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_char, c_int};
+
+// Nothing that a longjmp could skip: see the module's proof.
+const _: () = assert!(!std::mem::needs_drop::<Encoder>() && !std::mem::needs_drop::<Unsent>());
 
 /// A prepared walk in the wire's format.
 pub enum Encoder {
@@ -54,6 +59,16 @@ enum Unsent {
     Method(ErrorKind),
     Value(Fail),
     Connection,
+    TimedOut,
+}
+
+impl From<connection::Unsent> for Unsent {
+    fn from(unsent: connection::Unsent) -> Self {
+        match unsent {
+            connection::Unsent::Closed => Unsent::Connection,
+            connection::Unsent::TimedOut => Unsent::TimedOut,
+        }
+    }
 }
 
 impl From<ErrorKind> for Unsent {
@@ -69,7 +84,13 @@ impl From<Fail> for Unsent {
 }
 
 /// Send a call (`id`) or notification: method at index 3, params (a table or nil) at index 4.
-unsafe fn send_call(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, with_id: bool) -> Result<i64, Unsent> {
+unsafe fn send_call(
+    lua: *mut lua_State,
+    conn: *mut Conn,
+    job: *mut Job,
+    with_id: bool,
+    urgency: Urgency,
+) -> Result<i64, Unsent> {
     // SAFETY: see the module's proof; the method stays on the stack.
     unsafe {
         let method = string(lua, 3);
@@ -92,7 +113,7 @@ unsafe fn send_call(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, with_id
                 let out = &mut (*job).out;
                 encoding.end(out)?;
                 (*core).peer.framing.seal(out, 0)?;
-                (*core).send(out).map_err(|()| Unsent::Connection)
+                Ok((*core).send(out, urgency)?)
             };
             let mut write = write;
             write().inspect_err(|_| (*core).peer.forget(id))?;
@@ -101,7 +122,7 @@ unsafe fn send_call(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, with_id
         });
         match sent {
             Ok(sent) => sent,
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -167,8 +188,8 @@ unsafe fn bad_call(lua: *mut lua_State, job: *mut Job, fail: Fail, number: &str,
                 b")",
             ]);
         });
-        if made.is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = made {
+            panic.raise(lua);
         }
         ffi::luaL_where(lua, 2);
         super::state::push_bytes(lua, text::or_no_memory(&(*job).out));
@@ -177,18 +198,30 @@ unsafe fn bad_call(lua: *mut lua_State, job: *mut Job, fail: Fail, number: &str,
     }
 }
 
-/// Push nil, nil and a "closed" error with the reason the connection broke for.
-unsafe fn push_closed(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
+/// Push a "closed" error with the reason the connection broke for.
+///
+/// # Safety
+/// In a raw function whose frames own nothing; `job` is its own. May raise.
+pub unsafe fn push_closed(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
     // SAFETY: the text is copied to the job before it is pushed.
     unsafe {
         let copied = guarded(|| {
             let reason = (*conn).core.broken.as_deref();
             (*job).message = text::copy(reason.unwrap_or("the connection is closed"));
         });
-        if copied.is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = copied {
+            panic.raise(lua);
         }
         super::handover::push_local_error(lua, b"closed", (*job).message.as_bytes());
+    }
+}
+
+/// Push the error of a call that the other end did not even read in time.
+unsafe fn push_unread(lua: *mut lua_State) {
+    // SAFETY: may raise; nothing is owned.
+    unsafe {
+        let text = b"the other end did not read the call within its timeout";
+        super::handover::push_local_error(lua, b"timeout", text);
     }
 }
 
@@ -205,7 +238,8 @@ pub unsafe extern "C-unwind" fn request(lua: *mut lua_State) -> c_int {
         let conn = check_call(lua, c"call");
         let deadline = deadline(lua, 5);
         let job = enter(lua, &marker);
-        let count = match send_call(lua, conn, job, true) {
+        let urgency = deadline.map_or(Urgency::Now, Urgency::Until);
+        let count = match send_call(lua, conn, job, true, urgency) {
             Ok(id) => call_result(lua, conn, job, id, deadline),
             Err(Unsent::Method(kind)) => bad_call(lua, job, Fail::Codec(kind), "1", "method name", "call"),
             Err(Unsent::Value(fail)) => bad_call(lua, job, fail, "2", "params", "call"),
@@ -213,6 +247,13 @@ pub unsafe extern "C-unwind" fn request(lua: *mut lua_State) -> c_int {
                 ffi::lua_pushnil(lua);
                 ffi::lua_pushnil(lua);
                 push_closed(lua, conn, job);
+                3
+            }
+            Err(Unsent::TimedOut) => {
+                chain::waited();
+                ffi::lua_pushnil(lua);
+                ffi::lua_pushnil(lua);
+                push_unread(lua);
                 3
             }
         };
@@ -232,7 +273,7 @@ pub unsafe extern "C-unwind" fn notify(lua: *mut lua_State) -> c_int {
         ffi::lua_settop(lua, 4);
         let conn = check_call(lua, c"notify");
         let job = enter(lua, &marker);
-        let sent = send_call(lua, conn, job, false);
+        let sent = send_call(lua, conn, job, false, Urgency::Later);
         chain::waited(); // the pipe may have been full
         let count = match sent {
             Ok(_) => {
@@ -241,7 +282,7 @@ pub unsafe extern "C-unwind" fn notify(lua: *mut lua_State) -> c_int {
             }
             Err(Unsent::Method(kind)) => bad_call(lua, job, Fail::Codec(kind), "1", "method name", "notify"),
             Err(Unsent::Value(fail)) => bad_call(lua, job, fail, "2", "params", "notify"),
-            Err(Unsent::Connection) => {
+            Err(Unsent::Connection | Unsent::TimedOut) => {
                 ffi::lua_pushnil(lua);
                 push_closed(lua, conn, job);
                 2
@@ -272,19 +313,19 @@ pub unsafe extern "C-unwind" fn send_raw(lua: *mut lua_State) -> c_int {
         }
         let bytes = string(lua, 2);
         let job = enter(lua, &marker);
-        let sent = guarded(|| (*conn).core.send(bytes));
+        let sent = guarded(|| (*conn).core.send(bytes, Urgency::Later));
         chain::waited();
         let count = match sent {
             Ok(Ok(())) => {
                 ffi::lua_pushboolean(lua, 1);
                 1
             }
-            Ok(Err(())) => {
+            Ok(Err(_)) => {
                 ffi::lua_pushnil(lua);
                 push_closed(lua, conn, job);
                 2
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         };
         leave(lua, job);
         count

@@ -3,17 +3,19 @@
 //! It refuses what would not come back as it went in: functions, cycles, NaN where the format has none, and (JSON)
 //! mixed and sparse tables; every refusal names the path to the value.
 //!
-//! # Proof
-//! The whole walk runs under `guarded`, so a panic cannot reach C frames. Inside it only calls that cannot raise are
-//! made: `lua_next` with a key it returned itself (and in a protected call once a hook has run, which may have changed
-//! the table and lost that key), `lua_rawgeti`, `lua_rawget`, `lua_getmetatable`, `lua_tolstring` on
-//! real strings, `lua_topointer`, `lua_settop`, `lua_pushvalue/nil`; `lua_checkstack` (which may raise on 5.1 and
-//! LuaJIT, where [`Walk::prepare`] takes the whole room beforehand, outside `guarded`); and `lua_pcall`, which catches.
-//! All memory belongs to the job.
+//! # What may raise
+//! [`Walk::prepare`] alone. The whole walk runs under `guarded`, so a panic cannot reach C frames. Inside it only calls
+//! that cannot raise are made: `lua_next` with a key it returned itself (and in a protected call once a hook has run,
+//! which may have changed the table and lost that key), `lua_rawgeti`, `lua_rawget`, `lua_getmetatable`,
+//! `lua_tolstring` on real strings, `lua_topointer`, `lua_settop`, `lua_pushvalue/nil`; `lua_checkstack` (which may
+//! raise on 5.1 and LuaJIT, where [`Walk::prepare`] takes the whole room beforehand, outside `guarded`); and
+//! `lua_pcall`, which catches. All memory belongs to the job; a walk itself owns nothing (asserted below).
 
 mod foreign;
 mod format;
+mod numbered;
 mod odd;
+mod sorted;
 mod trail;
 
 use super::hook;
@@ -29,7 +31,7 @@ enum Mark {
     Object,
 }
 
-pub use format::{Fail, Format, Policy};
+pub use format::{Fail, Format, Policy, Sparse};
 
 /// One walk over one value.
 pub struct Walk<F: Format> {
@@ -45,6 +47,9 @@ pub struct Walk<F: Format> {
     /// Hooks that ran so far.
     hooks: usize,
 }
+
+// Nothing that a longjmp could skip: see the module's proof.
+const _: () = assert!(!std::mem::needs_drop::<Walk<super::json::Json>>() && !std::mem::needs_drop::<Fail>());
 
 /// Below this depth an array's keys are looked at before a table in it is written. A table that proves to be no array
 /// is written twice, and so is all in it: without a limit, nesting such tables would take time that doubles each level.
@@ -206,6 +211,9 @@ impl<F: Format> Walk<F> {
         unsafe {
             let lua = self.lua;
             let table = ffi::lua_gettop(lua);
+            if F::STYLED && self.is_null() {
+                return Ok(self.format.null(self.out())?);
+            }
             if self.left == 0 {
                 let cycle = self.is_ancestor(ffi::lua_topointer(lua, table), table);
                 return Err(if cycle { Fail::Cycle } else { ErrorKind::TooDeep.into() });
@@ -335,26 +343,23 @@ impl<F: Format> Walk<F> {
         // SAFETY: as `run`.
         unsafe {
             let lua = self.lua;
+            if F::STYLED && self.format.sorted() {
+                return self.sorted_map(table, mark);
+            }
             let open = self.format.open_map(self.out())?;
             let hooks = self.hooks;
             let mut count = 0;
+            let mut checked = false;
             loop {
                 self.format.separate(self.out(), count)?;
-                let kind = ffi::lua_type(lua, -2);
-                if kind == ffi::LUA_TSTRING {
+                if ffi::lua_type(lua, -2) == ffi::LUA_TSTRING {
                     self.format.key(self.out(), string(lua, -2))?;
                 } else if F::ANY_KEY {
                     ffi::lua_pushvalue(lua, -2);
                     self.value()?;
                     ffi::lua_settop(lua, table + 2);
-                } else if kind == ffi::LUA_TNUMBER && mark == Mark::Object {
-                    self.number_key()?;
                 } else {
-                    return Err(if kind == ffi::LUA_TNUMBER {
-                        Fail::Mixed
-                    } else {
-                        Fail::Key(kind)
-                    });
+                    self.number_member(table, mark, &mut checked)?;
                 }
                 if let Err(fail) = self.value() {
                     self.segment_key(table + 1);
@@ -367,21 +372,6 @@ impl<F: Format> Walk<F> {
                 }
             }
             Ok(self.format.close_map(self.out(), open, count)?)
-        }
-    }
-
-    /// A number key of a marked object, as its decimal text. The key itself must stay a number for `lua_next`.
-    unsafe fn number_key(&mut self) -> Result<(), Fail> {
-        // SAFETY: as `run`.
-        unsafe {
-            let n = ffi::lua_tonumberx(self.lua, -2, std::ptr::null_mut());
-            let mut text = Vec::new();
-            if n.fract() == 0.0 && n.abs() < 9_007_199_254_740_992.0 {
-                crate::codec::json::writer::write_int(&mut text, n as i64)?; // OK because |n| < 2^53
-            } else {
-                crate::codec::json::writer::write_float(&mut text, n)?;
-            }
-            Ok(self.format.key(self.out(), &text)?)
         }
     }
 }

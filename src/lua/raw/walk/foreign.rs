@@ -1,4 +1,7 @@
-//! Values with a form of their own: hooks, tagged and simple CBOR values, cdata. The proof is the walk's.
+//! Values with a form of their own: hooks, tagged and simple CBOR values, cdata.
+//!
+//! # What may raise
+//! Nothing: it is part of the walk, whose proof it is under. Hooks run in `lua_pcall`, fields are read raw.
 
 use super::super::hook;
 use super::super::state::anchor;
@@ -14,6 +17,9 @@ impl<F: Format> Walk<F> {
         // SAFETY: as `run`; `hook` calls are protected.
         unsafe {
             let lua = self.lua;
+            if F::STYLED && self.is_null() {
+                return Ok(self.format.null(self.out())?);
+            }
             if F::HOOK && kind == ffi::LUA_TUSERDATA {
                 let at = ffi::lua_gettop(lua);
                 let done = self.hook(at)?;

@@ -1,6 +1,10 @@
 //! What a walk writes to, what it is told beforehand, and why it may fail.
+//!
+//! # What may raise
+//! Nothing: no Lua function is called. Writers report what fails.
 
 use crate::codec::ErrorKind;
+use std::cmp::Ordering;
 use std::ffi::c_int;
 
 /// Writes one value of a format after the other. `open_*` return what `close_*` takes back.
@@ -11,6 +15,24 @@ pub trait Format: Copy {
     const HOOK: bool;
     /// Whether those hooks are found and called as [`hook::call_with`] does, with the encoder's second argument.
     const OPTIONS: bool;
+    /// Whether the walk asks the questions of the next four methods. A format that has no style never pays for them.
+    const STYLED: bool = false;
+    /// Whether the members of a map come in the order of their keys.
+    fn sorted(self) -> bool {
+        false
+    }
+    /// The order of two keys as they were written, with what the format puts around them.
+    fn compare(self, one: &[u8], other: &[u8]) -> Ordering {
+        one.cmp(other)
+    }
+    /// What becomes of tables that are neither sequences nor have string keys alone (JSON).
+    fn sparse(self) -> Sparse {
+        Sparse::Refuse
+    }
+    /// Stack index of a value that is written as null, by identity; or 0.
+    fn null_value(self) -> c_int {
+        0
+    }
     /// Append null.
     fn null(self, out: &mut Vec<u8>) -> Result<(), ErrorKind>;
     /// Append a boolean.
@@ -41,6 +63,17 @@ pub trait Format: Copy {
     fn simple(self, out: &mut Vec<u8>, value: u8) -> Result<(), ErrorKind>;
 }
 
+/// What becomes of a table with holes, with other number keys, or with both kinds of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sparse {
+    /// It cannot be encoded.
+    Refuse,
+    /// Holes are filled with null, if at most so many places come on each item.
+    Fill(u32),
+    /// It is an object, and its numbers are strings.
+    Object,
+}
+
 /// Why a value cannot be encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fail {
@@ -54,6 +87,8 @@ pub enum Fail {
     Sparse,
     /// Number keys that no array has: below 1, or fractions (JSON).
     Numbers,
+    /// A number key and a string key that would be the same key (JSON).
+    Twins,
     /// Other keys in a marked array.
     NotArray,
     /// A key that is neither a string nor a number (JSON).

@@ -1,7 +1,9 @@
-//! Tables that are no plain sequence: stored out of order, with holes, with keys the format has no place for. The proof
-//! is the walk's.
+//! Tables that are no plain sequence: stored out of order, with holes, with keys the format has no place for.
+//!
+//! # What may raise
+//! Nothing: it is part of the walk, whose proof it is under. No hook runs between two `lua_next` of one pass.
 
-use super::{Fail, Format, Mark, Walk};
+use super::{Fail, Format, Mark, Sparse, Walk};
 use mlua::ffi;
 use std::ffi::c_int;
 
@@ -33,10 +35,15 @@ impl<F: Format> Walk<F> {
             if ordered && (self.policy.any_order || mark == Mark::Array) {
                 return self.indexed(table, count);
             }
+            if let (Sparse::Fill(ratio), true) = (self.format.sparse(), numbers == count) {
+                if largest <= count as f64 * f64::from(ratio) {
+                    return self.indexed(table, largest as usize); // OK because it is at most a multiple of the items
+                }
+            }
             if mark == Mark::Array {
                 return Err(if numbers == count { Fail::Sparse } else { Fail::NotArray });
             }
-            if !F::ANY_KEY {
+            if !F::ANY_KEY && self.format.sparse() != Sparse::Object {
                 let fail = match numbers == count {
                     true => Fail::Sparse,
                     false if strings == 0 => Fail::Numbers,

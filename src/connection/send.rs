@@ -1,0 +1,166 @@
+//! Sending over a connection: at once, by a deadline, or in company.
+//!
+//! It refuses to lose the order: what is kept goes before what comes later, and a message of which a part was sent is
+//! sent to its end before anything else.
+
+use super::Connection;
+use crate::sys::clock;
+use crate::sys::error::describe;
+use crate::text;
+use crate::wire::Patience;
+
+/// How long closing waits for the other end to take what was kept, in microseconds.
+const FAREWELL: i64 = 1_000_000;
+
+/// How messages are sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Sending {
+    /// Give the other end up when it neither reads nor writes for this long while something is to be sent, in
+    /// microseconds.
+    pub unmoved: Option<i64>,
+    /// Bytes of what arrives that are taken in while something is to be sent.
+    pub ahead: usize,
+    /// Messages nobody waits for are kept until there are this many bytes of them.
+    pub batch: usize,
+    /// The same until [`Connection::uncork`], and no more bytes of them than this.
+    pub corked: Option<usize>,
+}
+
+impl Default for Sending {
+    fn default() -> Self {
+        Self {
+            unmoved: None,
+            ahead: 64 << 20,
+            batch: 0,
+            corked: None,
+        }
+    }
+}
+
+/// When a message has to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// Before the call returns: somebody waits for it.
+    Now,
+    /// As above, but not after this time, in microseconds of the monotonic clock.
+    Until(i64),
+    /// With those that follow, if messages are collected.
+    Later,
+}
+
+/// A message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsent {
+    /// The connection is closed or broke; the reason is in `broken`.
+    Closed,
+    /// Its time was over. It will be sent before anything else is.
+    TimedOut,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Connection {
+    /// Close both directions, after what was kept is sent.
+    pub fn close(&mut self) {
+        let _ = self.flush(Urgency::Until(clock::monotonic_us() + FAREWELL)); // OK because there is nothing left to say
+        self.outbox.clear();
+        self.wire.close();
+    }
+
+    /// Send a message; a failure breaks the connection for good.
+    ///
+    /// # Errors
+    /// When the connection is closed or breaks, and when the message's time is over.
+    #[inline]
+    pub fn send(&mut self, bytes: &[u8], urgency: Urgency) -> Result<(), Unsent> {
+        // Half closed by us, it is not broken: what the other end still has to say is read to its end.
+        if !self.is_open() || self.wire.is_output_closed() {
+            return Err(Unsent::Closed);
+        }
+        if urgency == Urgency::Later && (self.sending.corked.is_some() || self.sending.batch > 0) {
+            return self.collect(bytes);
+        }
+        let patience = self.patience(urgency);
+        let sent = self.wire.send(bytes, &mut self.outbox, &mut self.peer.inbox, patience);
+        self.sent(sent)
+    }
+
+    /// Keep a message for a common `write(2)`; with enough of them they are sent.
+    fn collect(&mut self, bytes: &[u8]) -> Result<(), Unsent> {
+        let most = self.sending.corked.unwrap_or(self.sending.batch);
+        if self.outbox.len() + bytes.len() > most {
+            self.flush(Urgency::Now)?;
+        }
+        if bytes.len() > most || self.outbox.push(bytes).is_err() {
+            let patience = self.patience(Urgency::Now);
+            let sent = self.wire.send(bytes, &mut self.outbox, &mut self.peer.inbox, patience);
+            return self.sent(sent);
+        }
+        Ok(())
+    }
+
+    /// Send what was kept.
+    ///
+    /// # Errors
+    /// As [`Connection::send`].
+    #[inline]
+    pub fn flush(&mut self, urgency: Urgency) -> Result<(), Unsent> {
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        if !self.is_open() || self.wire.is_output_closed() {
+            return Err(Unsent::Closed);
+        }
+        let patience = self.patience(urgency);
+        let sent = self.wire.flush(&mut self.outbox, &mut self.peer.inbox, patience);
+        self.sent(sent)
+    }
+
+    /// Keep messages nobody waits for, up to `most` bytes of them.
+    pub fn cork(&mut self, most: usize) {
+        self.sending.corked = Some(most);
+    }
+
+    /// Keep them no longer, and send what was kept.
+    ///
+    /// # Errors
+    /// As [`Connection::send`].
+    pub fn uncork(&mut self) -> Result<(), Unsent> {
+        self.sending.corked = None;
+        self.flush(Urgency::Now)
+    }
+
+    #[inline]
+    fn patience(&self, urgency: Urgency) -> Patience {
+        Patience {
+            deadline: match urgency {
+                Urgency::Until(deadline) => Some(deadline),
+                _ => None,
+            },
+            unmoved: self.sending.unmoved,
+            ahead: self.sending.ahead,
+        }
+    }
+
+    #[inline]
+    fn sent(&mut self, result: std::io::Result<bool>) -> Result<(), Unsent> {
+        match result {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Unsent::TimedOut),
+            Err(error) => {
+                self.outbox.clear();
+                self.broken = Some(match error.kind() {
+                    std::io::ErrorKind::TimedOut => {
+                        text::copy("the peer has not read for longer than it may (option send_timeout)")
+                    }
+                    _ => text::string(format_args!("cannot write to the peer: {}", describe(&error))),
+                });
+                Err(Unsent::Closed)
+            }
+        }
+    }
+}
