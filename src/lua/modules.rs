@@ -42,6 +42,7 @@ const MODULES: &[Module] = modules![
     "stdio",
     "pair",
     "process",
+    "socket",
     "clock",
     "fs",
     "freekill",

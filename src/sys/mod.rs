@@ -17,6 +17,7 @@ pub mod poll;
 pub mod process;
 pub mod shared;
 pub mod signal;
+pub mod socket;
 pub mod stat;
 pub mod stderr;
 pub mod stdio;

@@ -56,7 +56,7 @@ pub enum WireFormat {
 
 /// What a connection speaks, from the prelude's arguments.
 #[derive(Clone, Copy)]
-struct Speech {
+pub struct Speech {
     encoding: Encoding,
     scan: Scan,
     format: WireFormat,
@@ -66,7 +66,10 @@ struct Speech {
 
 /// `kind` is `json`, `cbor` or `freekill`, and four times the framing more; the other options follow as the codecs' (see
 /// `json::options`).
-unsafe fn speech(lua: *mut lua_State, first: c_int) -> Speech {
+///
+/// # Safety
+/// In a raw function.
+pub unsafe fn speech(lua: *mut lua_State, first: c_int) -> Speech {
     // SAFETY: conversions of plain values.
     unsafe {
         let kind = ffi::lua_tointeger(lua, first);
@@ -123,13 +126,19 @@ pub unsafe fn check(lua: *mut lua_State, index: c_int) -> *mut Conn {
 }
 
 /// Room for a connection as userdata on top of the stack, without its metatable.
-unsafe fn new_place(lua: *mut lua_State) -> *mut Conn {
+///
+/// # Safety
+/// In a raw function; may raise.
+pub unsafe fn new_place(lua: *mut lua_State) -> *mut Conn {
     // SAFETY: may raise; nothing is owned.
     unsafe { ffi::lua_newuserdata(lua, size_of::<Conn>()).cast() }
 }
 
 /// Give the userdata at `index`, whose place is written, its metatable: from now on it is dropped by the collector.
-unsafe fn finish(lua: *mut lua_State, index: c_int) {
+///
+/// # Safety
+/// In a raw function, with such a userdata there.
+pub unsafe fn finish(lua: *mut lua_State, index: c_int) {
     // SAFETY: raw access to an existing table and `lua_setmetatable` do not raise, except that 5.1 and later may run
     // out of memory when they note the finalizer; then the connection's descriptors leak, nothing worse.
     unsafe {
@@ -138,7 +147,8 @@ unsafe fn finish(lua: *mut lua_State, index: c_int) {
     }
 }
 
-fn make(speech: Speech, wire: Wire) -> Conn {
+/// A connection over `wire`.
+pub fn make(speech: Speech, wire: Wire) -> Conn {
     Conn {
         core: Connection::new(Peer::framed(speech.encoding, speech.scan, speech.framing), wire),
         format: speech.format,
@@ -163,7 +173,10 @@ pub unsafe extern "C-unwind" fn collect(lua: *mut lua_State) -> c_int {
 }
 
 /// `nil, message, errno` from the job.
-unsafe fn system_failure(lua: *mut lua_State, job: *mut Job, errno: i32) -> c_int {
+///
+/// # Safety
+/// In a raw function, with the job it has entered; may raise.
+pub unsafe fn system_failure(lua: *mut lua_State, job: *mut Job, errno: i32) -> c_int {
     // SAFETY: the message is the job's; may raise.
     unsafe {
         ffi::lua_pushnil(lua);
