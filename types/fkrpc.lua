@@ -71,6 +71,11 @@ function fkrpc.error(fields) end
 ---@field strings? "utf8"|"bytes"|"text" JSON: `"utf8"` (default) or `"bytes"`, which sends and takes any byte. CBOR: `"bytes"` (default), or `"text"`, which sends valid UTF-8 as text strings
 ---@field big? "error"|"float"|"string"|"wrap"|"cdata" integers Lua cannot hold, when received; see `fkrpc.json.options` and `fkrpc.cbor.options`. `"wrap"` is the default of `keys = "freekill"`
 ---@field depth? integer how deep tables of a message may nest, 8 to 1000; 128 by default
+---@field max_frame? integer the longest message that is taken, in bytes; 16 MiB by default
+---@field garbage? "answer"|"log"|"error" what becomes of input that is no message; answered by default
+---@field send_timeout? number seconds after which a peer is given up that moves no byte while something is sent; none by default
+---@field queue? integer bytes of what arrives that are taken in while something is sent; 64 MiB by default
+---@field batch? integer bytes of notifications that are collected for one write; none by default
 ---@field framing? "line"|"content-length"|"length"|"sequence" how messages are told apart. JSON: lines (default), after a header `Content-Length: N` as LSP and DAP have it, or after four bytes with the length, the highest first. CBOR: `"sequence"` (default) or `"length"`
 ---@field calls? boolean false: `call` and `must` raise, for another end that takes no requests; true by default
 
@@ -84,6 +89,13 @@ function fkrpc.error(fields) end
 ---@field command? string[] the same, in place of the array part
 ---@field env? table<string, string|false> changes to the environment; false removes a variable
 ---@field cwd? string the folder to start in
+
+---@class fkrpc.connect.options: fkrpc.wire.options
+---@field path? string where somebody listens; either this or `fd`
+---@field fd? integer the number of a stream socket that this process has inherited; it is taken over
+
+---@class fkrpc.listen.options: fkrpc.wire.options
+---@field path string where to listen
 
 ---Take stdin and stdout for the protocol: the peer is whoever started this process. Descriptor 0 becomes /dev/null,
 ---descriptor 1 stderr; `dbg` and `debug.debug` do nothing until it is closed. Call it once.
@@ -99,6 +111,34 @@ function fkrpc.stdio(options) end
 ---@return string? message
 ---@return integer? errno
 function fkrpc.spawn(options) end
+
+---Connect to a Unix socket, or take an inherited one.
+---@param options fkrpc.connect.options
+---@return fkrpc.peer? peer nil if nobody listens there, or the descriptor is no inherited stream socket
+---@return string? message
+---@return integer? errno
+function fkrpc.connect(options) end
+
+---Listen at a Unix socket, for the own user alone. The file of a dead server is replaced.
+---@param options fkrpc.listen.options
+---@return fkrpc.listener? listener nil if somebody listens there, or the path cannot be had
+---@return string? message
+---@return integer? errno
+function fkrpc.listen(options) end
+
+---A socket that clients connect to.
+---@class fkrpc.listener
+local listener = {}
+
+---Wait for a client.
+---@param timeout? number seconds; without one, as long as it takes
+---@return fkrpc.peer|false|nil client false if none came in time; nil if there will be none
+---@return string? message
+---@return integer? errno
+function listener:accept(timeout) end
+
+---Remove the socket's file and refuse further clients; twice does no harm. Peers stay as they are.
+function listener:close() end
 
 ---Two peers in memory, each the other's end: for tests. While one waits, the other runs.
 ---@param options? fkrpc.pair.options
@@ -171,6 +211,14 @@ function peer:stop() end
 ---Close both directions; twice does no harm. Of a child: it sees the end of its input, and is not signalled.
 function peer:close() end
 
+---Keep notifications (1 MiB of them at most) until `uncork`. A call, a reply, every wait and the end send them before.
+function peer:cork() end
+
+---Send what was kept since `cork`.
+---@return true? sent nil if the connection is closed
+---@return fkrpc.error? err
+function peer:uncork() end
+
 ---Send bytes as they are.
 ---@param bytes string
 ---@return true? sent nil if the connection is closed
@@ -186,6 +234,7 @@ function peer:send_raw(bytes) end
 ---@field unhandled integer notifications that nobody handled
 ---@field malformed integer what could not be read or is no valid message
 ---@field waiting integer calls that wait at this moment
+---@field queued integer bytes that were kept or could not be sent yet
 ---@field open boolean
 
 ---Counts since the beginning.

@@ -43,6 +43,7 @@ const MODULES: &[Module] = modules![
     "pair",
     "process",
     "socket",
+    "listener",
     "clock",
     "fs",
     "freekill",

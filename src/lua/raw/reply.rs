@@ -23,7 +23,8 @@ use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
 /// Reply to `slot` (index 3) with result (index 4) or, where there is none, error (index 5); a notification's error
-/// goes to stderr. The slot is given back last: whatever may be raised before leaves a request that can still be answered.
+/// goes to stderr. The slot is given back last: whatever may be raised before leaves a request that can still be
+/// answered.
 unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
     // SAFETY: see the module's proof.
     unsafe {

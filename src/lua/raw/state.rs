@@ -290,7 +290,7 @@ impl State {
 /// The C stack that calls may take which are nested in each other (tag handlers and hooks that call the codec again).
 /// Lua itself allows 200 of them, each of which may recurse through 1000 levels of a value: far more than the 8 MB that
 /// a stack has, and a document can ask for it. The innermost call may take as much as one value needs on top of this.
-const NESTED_STACK: usize = 512 << 10;
+const NESTED_STACK: usize = 768 << 10;
 
 /// What a call whose frame holds `frame` has in [`Job::stack`], nested in `outer`.
 #[cold]
