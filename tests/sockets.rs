@@ -46,10 +46,8 @@ fn bytes_go_both_ways_and_nothing_is_inherited_by_programs() {
         let mut buffer = [0; 8];
         assert_eq!(fd::read(to.as_fd(), &mut buffer).unwrap(), 5);
         // SAFETY: a number that is open.
-        assert_eq!(
-            unsafe { libc::fcntl(from.as_raw_fd(), libc::F_GETFD) },
-            libc::FD_CLOEXEC
-        );
+        let flags = unsafe { libc::fcntl(from.as_raw_fd(), libc::F_GETFD) };
+        assert_eq!(flags, libc::FD_CLOEXEC);
     }
 }
 
