@@ -83,6 +83,7 @@ function fkrpc.error(fields) end
 
 ---@class fkrpc.stdio.options: fkrpc.wire.options
 ---@field print? "stderr"|"notify"|"request" where Lua's print goes: stderr (default), or to the other end as notification or request `print` with the arguments as strings
+---@field stdout? "stderr"|"forward" where descriptor 1 leads: to stderr (default), or to the other end as notifications `print` with whole lines
 
 ---@class fkrpc.spawn.options: fkrpc.wire.options
 ---@field [integer] string the program, looked up on the PATH, and its arguments

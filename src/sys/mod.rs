@@ -6,6 +6,7 @@
 //! [`SysError`].
 
 mod c_streams;
+pub mod capture;
 pub mod clock;
 pub mod dir;
 pub mod error;

@@ -44,6 +44,7 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"cork", control::cork),
     (c"uncork", control::uncork),
     (c"mute", control::mute),
+    (c"forward", control::forward),
     (c"stats", control::stats),
     (c"request", send::request),
     (c"notify", send::notify),
