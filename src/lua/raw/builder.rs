@@ -142,6 +142,18 @@ impl<const PLAIN: bool> Builder<PLAIN> {
         unsafe { self.value(at, 0) }
     }
 
+    /// [`Builder::push`] in a function that has used at most three of the stack slots that every C function has beyond
+    /// its arguments.
+    ///
+    /// # Safety
+    /// As [`Builder::push`].
+    #[inline]
+    pub unsafe fn push_at_entry(&self, at: usize) -> usize {
+        const FREE: c_int = ffi::LUA_MINSTACK - 3;
+        // SAFETY: by contract.
+        unsafe { self.value(at, FREE) }
+    }
+
     /// [`Builder::value`] for the items of containers: what most of them are needs no call.
     #[inline(always)]
     unsafe fn item(&self, at: usize, room: c_int) -> usize {
@@ -155,6 +167,10 @@ impl<const PLAIN: bool> Builder<PLAIN> {
             if let Some(n) = Node::small_int(word) {
                 self.push_int(n);
                 return at + 1;
+            }
+            if Node::is_float(word) {
+                ffi::lua_pushnumber(self.lua, f64::from_bits(*self.words.add(at + 1)));
+                return at + 2;
             }
             self.value(at, room)
         }

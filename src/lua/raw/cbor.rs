@@ -169,7 +169,7 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
                     }
                 };
                 let builder = Builder::new(lua, job, bytes).with(table(HANDLERS), table(SIMPLES));
-                builder.push(0);
+                builder.push_at_entry(0);
                 leave(lua, job);
                 ffi::lua_pushinteger(lua, next as i64 + 1); // OK because a string is shorter than i64::MAX
                 2

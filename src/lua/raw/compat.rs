@@ -139,7 +139,11 @@ unsafe fn encode_or_raise<F: Format>(lua: *mut lua_State, format: F, policy: Pol
     let marker = 0u8;
     // SAFETY: see the module's proof; `prepare` may raise and comes before anything else.
     unsafe {
-        ffi::lua_settop(lua, 2);
+        match ffi::lua_gettop(lua) {
+            1 => ffi::lua_pushnil(lua), // most calls; cheaper than settop
+            2 => {}
+            _ => ffi::lua_settop(lua, 2),
+        }
         let job = enter(lua, &marker);
         let mut walk = Walk::prepare(lua, job, format, policy);
         match guarded(|| walk.run_last(1)) {

@@ -174,7 +174,7 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
         match scanned {
             Ok(Ok(next)) => {
                 let builder = Builder::new(lua, job, text);
-                builder.push(0);
+                builder.push_at_entry(0);
                 leave(lua, job);
                 if start.is_none() {
                     return 1;
