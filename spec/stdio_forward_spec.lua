@@ -78,12 +78,13 @@ describe('stdout = "forward"', function()
       return "done"
     ]])
     assert.equal("done", kid:must("run", nil, TIMEOUT))
+    kid:close_stdin()
+    assert.equal("eof", (kid:serve())) -- a line that was cut in two comes at the end
     programs.ended(kid)
-    local kept, logged = #written(texts), #programs.read(log)
+    local _, kept = written(texts):gsub("x", "")
+    local _, logged = programs.read(log):gsub("x", "")
     assert.is_true(kept > 16000000 and kept <= 16777216, kept)
-    assert.is_true(logged > 2000000)
-    local whole = 19800000 + math.ceil(19800000 / 98)
-    assert.is_true(math.abs(kept + logged - whole) < 2, kept + logged)
+    assert.equal(19800000, kept + logged)
   end)
 
   it("waits for the end of a line, and for the end of the peer at most", function()
