@@ -43,7 +43,9 @@ local SUMS = [[
 
 local function as_lua(options)
   local words = {}
-  for name, value in pairs(options) do words[#words + 1] = ("%s = %q"):format(name, value) end
+  for name, value in pairs(options) do
+    words[#words + 1] = (type(value) == "string" and "%s = %q" or "%s = %d"):format(name, value)
+  end
   return "{" .. table.concat(words, ", ") .. "}"
 end
 
@@ -147,6 +149,24 @@ describe("a broken frame", function()
       at = at + 4 + n
     end
     assert.same({ -32700, 7, -32600, 7 }, answers)
+  end)
+
+  it("that claims to be too long is answered at once and passed over", function()
+    local long = CALL:gsub("ö", ("x"):rep(300))
+    for framing, framed in pairs({ ["content-length"] = header, length = length }) do
+      local done = answers_to({ framing = framing, max_frame = 100 }, framed(long) .. framed(CALL))
+      assert.truthy(done.out:find('"error":{"code":-32600,', 1, true), done.out)
+      assert.equal(framed(ANSWER), done.out:sub(-#framed(ANSWER)))
+      assert.truthy(done.err:find("longer than 100 bytes (option max_frame)", 1, true), done.err)
+    end
+  end)
+
+  it("ends the conversation where garbage does", function()
+    local done = answers_to({ framing = "content-length", garbage = "error" }, "stray\n" .. header(CALL))
+    assert.equal("", done.out)
+    assert.equal(1, done.code)
+    done = answers_to({ framing = "content-length", garbage = "log" }, "stray\n" .. header(CALL))
+    assert.equal(header(ANSWER), done.out)
   end)
 
   it("at the end of the stream is answered and logged", function()
