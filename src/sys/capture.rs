@@ -11,6 +11,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{c_streams, fd, poll, stderr, SysError};
@@ -37,6 +38,9 @@ static CAPTURE: Mutex<Capture> = Mutex::new(Capture {
     kept: Vec::new(),
     limit: MOST,
 });
+
+/// [`start`] has succeeded.
+static STARTED: AtomicBool = AtomicBool::new(false);
 
 fn lock() -> MutexGuard<'static, Capture> {
     // OK because nothing between lock and unlock leaves a half-written state.
@@ -78,21 +82,32 @@ impl Capture {
 /// Put the pipe in the place of descriptor 1 and start the thread. Once per process.
 ///
 /// # Errors
-/// `EMFILE` and `EAGAIN` when descriptors or threads have run out; descriptor 1 is what it was then.
+/// `EBUSY` the second time; `EMFILE` and `EAGAIN` when descriptors or threads have run out. Descriptor 1 is what it was
+/// then.
 pub fn start() -> Result<(), SysError> {
     let fail = |error: io::Error| SysError::new("cannot forward stdout", &error, "");
-    let (reader, writer) = fd::pipe().map_err(fail)?;
+    if STARTED.swap(true, Ordering::Relaxed) {
+        return Err(fail(io::Error::from_raw_os_error(libc::EBUSY)));
+    }
+    open()
+        .inspect_err(|_| STARTED.store(false, Ordering::Relaxed))
+        .map_err(fail)
+}
+
+/// The steps of [`start`].
+fn open() -> io::Result<()> {
+    let (reader, writer) = fd::pipe()?;
     let number = reader.as_raw_fd();
     // SAFETY: the description is ours alone; F_SETFL takes an int.
-    fd::check(unsafe { libc::fcntl(number, libc::F_SETFL, libc::O_NONBLOCK) }).map_err(fail)?;
+    fd::check(unsafe { libc::fcntl(number, libc::F_SETFL, libc::O_NONBLOCK) })?;
     lock().reader = Some(reader);
     if let Err(error) = spawn(number) {
         lock().reader = None;
-        return Err(fail(error));
+        return Err(error);
     }
     c_streams::flush_all();
     // SAFETY: no memory is involved; what descriptor 1 was is replaced on purpose.
-    fd::check(unsafe { libc::dup2(writer.as_raw_fd(), libc::STDOUT_FILENO) }).map_err(fail)?;
+    fd::check(unsafe { libc::dup2(writer.as_raw_fd(), libc::STDOUT_FILENO) })?;
     Ok(())
 }
 
