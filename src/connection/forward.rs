@@ -45,6 +45,7 @@ impl Connection {
     }
 
     #[cold]
+    #[inline(never)]
     fn forward_lines(&mut self, last: bool, urgency: Urgency) {
         // Taken out, so that sending does not come back here.
         let Some(mut captured) = self.captured.take() else {

@@ -32,6 +32,7 @@ pub(super) enum Next {
 
 impl Inbox {
     /// [`Inbox::next`] for messages with a prefix.
+    #[inline(never)]
     pub(super) fn next_prefixed(&mut self, message: &mut Vec<u8>) -> Result<bool, CodecError> {
         loop {
             match self.next {

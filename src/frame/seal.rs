@@ -26,11 +26,19 @@ impl Framing {
                 out.push(b'\n');
                 Ok(())
             }
+            Framing::Length | Framing::ContentLength => self.put_prefix(out, start),
+        }
+    }
+
+    /// Out of line, as every way of sending has a copy of the above.
+    #[inline(never)]
+    fn put_prefix(self, out: &mut Vec<u8>, start: usize) -> Result<(), ErrorKind> {
+        match self {
             Framing::Length => {
                 let length = u32::try_from(out.len() - start).map_err(|_| ErrorKind::TooLarge)?;
                 put_before(out, start, &length.to_be_bytes())
             }
-            Framing::ContentLength => {
+            _ => {
                 let mut header = [0; LONGEST_HEADER];
                 let used = write_header(&mut header, out.len() - start);
                 put_before(out, start, &header[..used])

@@ -48,6 +48,15 @@ fn lock() -> MutexGuard<'static, Capture> {
 }
 
 impl Capture {
+    fn move_to(&mut self, out: &mut Vec<u8>) {
+        if out.try_reserve(self.kept.len()).is_ok() {
+            out.append(&mut self.kept);
+        } else {
+            stderr::log(&self.kept);
+        }
+        self.kept = Vec::new();
+    }
+
     /// Read what is there, up to a turn; `false` at the end of the pipe.
     fn read(&mut self) -> bool {
         let Some(reader) = &self.reader else { return false };
@@ -130,13 +139,9 @@ pub fn release() {
 /// Move what was written so far to the end of `out`; where memory runs out, to stderr.
 pub fn take(out: &mut Vec<u8>) {
     let mut capture = lock();
+    capture.move_to(out); // first, so that there is room for the rest
     capture.read();
-    if out.try_reserve(capture.kept.len()).is_ok() {
-        out.append(&mut capture.kept);
-    } else {
-        stderr::log(&capture.kept);
-    }
-    capture.kept = Vec::new();
+    capture.move_to(out);
 }
 
 /// A detached thread that runs [`drain`], with every signal blocked: they are for the threads of the program.
