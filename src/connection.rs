@@ -3,8 +3,10 @@
 //! Everything that needs no handler is dealt with here; what is left is a request to serve, the awaited reply, or the
 //! reason why there is neither.
 
+mod forward;
 mod send;
 
+use forward::Captured;
 pub use send::{Sending, Unsent, Urgency};
 
 use crate::codec::{ErrorKind, Tape};
@@ -71,6 +73,7 @@ pub struct Connection {
     pub sending: Sending,
     /// What is not sent yet.
     pub outbox: Outbox,
+    captured: Option<Captured>,
     ended: bool,
     stopping: bool,
     reported: u64,
@@ -88,6 +91,7 @@ impl Connection {
             quiet: false,
             sending: Sending::default(),
             outbox: Outbox::new(),
+            captured: None,
             ended: false,
             stopping: false,
             reported: 0,
@@ -177,6 +181,7 @@ impl Connection {
             if !self.peer.inbox.is_empty() {
                 self.wire.let_writer_finish();
             }
+            self.forward(Urgency::Now);
             match self.wire.receive(&mut self.peer.inbox, wait.deadline) {
                 Ok(Received::Bytes) => {}
                 Ok(Received::End) => self.ended = true,
@@ -223,7 +228,7 @@ impl Connection {
             Ok(None) => return Ok(None),
             Err(error) if error.kind == ErrorKind::OutOfMemory => return Err(error.kind),
             Err(error) => {
-                source.clear();
+                source.clear(); // the log would show the message before
                 self.peer.broken(error, out)?
             }
         };
