@@ -77,9 +77,17 @@ end
 local one, other = fkrpc.pair()
 local peer = getmetatable(one).__index
 local child = getmetatable(assert(fkrpc.spawn({ "true" }))).__index
+local listener
+do
+  local path = os.tmpname()
+  os.remove(path)
+  local socket = assert(fkrpc.listen({ path = path }))
+  listener = getmetatable(socket).__index
+  socket:close()
+end
 local loaded = {
   fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.watchdog, fkrpc.compat, fkrpc.stdio, fkrpc.spawn,
-  fkrpc.pair, fkrpc.clock, fkrpc.fs, fkrpc.freekill, fkrpc.token,
+  fkrpc.pair, fkrpc.clock, fkrpc.fs, fkrpc.freekill, fkrpc.connect, fkrpc.listen, fkrpc.token,
 }
 
 local function methods_of(object) return getmetatable(object).__index end
@@ -116,11 +124,12 @@ local LIVE = {
   ["fkrpc.token"] = methods_of(fkrpc.token()),
   ["fkrpc.context"] = context,
   ["fkrpc.child"] = child,
+  ["fkrpc.listener"] = listener,
 }
 
 describe("the definitions", function()
   it("are looked at after everything was loaded", function()
-    assert.equal(13, #loaded)
+    assert.equal(15, #loaded)
     assert.equal(other, one.other)
   end)
 
@@ -239,6 +248,8 @@ describe("the definitions of options", function()
     ["fkrpc.stdio.options"] = fkrpc.stdio,
     ["fkrpc.spawn.options"] = fkrpc.spawn,
     ["fkrpc.pair.options"] = fkrpc.pair,
+    ["fkrpc.connect.options"] = fkrpc.connect,
+    ["fkrpc.listen.options"] = fkrpc.listen,
   }) do
     it("name the " .. class .. " that are known, and no others", function()
       local known = {}

@@ -3,8 +3,10 @@
 //! Everything that needs no handler is dealt with here; what is left is a request to serve, the awaited reply, or the
 //! reason why there is neither.
 
+mod forward;
 mod send;
 
+use forward::Captured;
 pub use send::{Sending, Unsent, Urgency};
 
 use crate::codec::{ErrorKind, Tape};
@@ -40,6 +42,9 @@ pub enum Event {
     /// A signal has interrupted the wait, and its handler has run.
     Interrupted,
 }
+
+/// How long what is to be forwarded may wait while signals are heard of.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What happened next.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,6 +84,7 @@ pub struct Connection {
     pub sending: Sending,
     /// What is not sent yet.
     pub outbox: Outbox,
+    captured: Option<Captured>,
     ended: bool,
     stopping: bool,
     reported: u64,
@@ -97,6 +103,7 @@ impl Connection {
             signals: None,
             sending: Sending::default(),
             outbox: Outbox::new(),
+            captured: None,
             ended: false,
             stopping: false,
             reported: 0,
@@ -191,8 +198,13 @@ impl Connection {
             if !self.peer.inbox.is_empty() {
                 self.wire.let_writer_finish();
             }
-            if self.signals.is_some() && self.woken(wait.deadline) == Woken::Signal {
-                continue;
+            self.forward(Urgency::Now);
+            if self.signals.is_some() {
+                match self.woken(wait.deadline) {
+                    Woken::Signal => continue,
+                    Woken::TimedOut if !self.is_over(wait.deadline) => continue, // there may be more to forward
+                    _ => {}
+                }
             }
             match self.wire.receive(&mut self.peer.inbox, wait.deadline) {
                 Ok(Received::Bytes) => {}
@@ -223,7 +235,16 @@ impl Connection {
             let left = at.saturating_sub(clock::monotonic_us());
             Duration::from_micros(u64::try_from(left).unwrap_or(0))
         });
+        // What is to be forwarded is looked for now and then.
+        let left = match &self.captured {
+            Some(_) => Some(left.unwrap_or(LOOK).min(LOOK)),
+            None => left,
+        };
         signals::wait(input, left).unwrap_or(Woken::Readable)
+    }
+
+    fn is_over(&self, deadline: Option<i64>) -> bool {
+        deadline.is_some_and(|at| clock::monotonic_us() >= at)
     }
 
     /// Whether the awaited call's time is over. Without this a peer that keeps sending requests would keep a call with a
@@ -256,7 +277,7 @@ impl Connection {
             Ok(None) => return Ok(None),
             Err(error) if error.kind == ErrorKind::OutOfMemory => return Err(error.kind),
             Err(error) => {
-                source.clear();
+                source.clear(); // the log would show the message before
                 self.peer.broken(error, out)?
             }
         };

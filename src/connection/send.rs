@@ -66,6 +66,7 @@ impl Drop for Connection {
 impl Connection {
     /// Close both directions, after what was kept is sent.
     pub fn close(&mut self) {
+        self.end_forwarding(FAREWELL);
         let _ = self.flush(Urgency::Until(clock::monotonic_us() + FAREWELL)); // OK because there is nothing left to say
         self.outbox.clear();
         self.wire.close();
@@ -81,6 +82,7 @@ impl Connection {
         if !self.is_open() || self.wire.is_output_closed() {
             return Err(Unsent::Closed);
         }
+        self.forward(urgency);
         if urgency == Urgency::Later && (self.sending.corked.is_some() || self.sending.batch > 0) {
             return self.collect(bytes);
         }

@@ -10,8 +10,8 @@ local function pair(given)
   given = options.check("pair", given, KNOWN)
   local arguments, name = wire.arguments("pair", given)
   local one, other = native.pair(unpack(arguments, 1, 10))
-  local left = peer.new(one, "pair " .. name, arguments.settings)
-  local right = peer.new(other, "pair " .. name, arguments.settings)
+  local left = wire.restrict(given, peer.new(one, "pair " .. name, arguments.settings))
+  local right = wire.restrict(given, peer.new(other, "pair " .. name, arguments.settings))
   left.other, right.other = right, left
   return left, right
 end

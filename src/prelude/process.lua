@@ -82,6 +82,7 @@ local function spawn(given)
   if not conn then return nil, message, errno end
   local pid = native.process_pid(process)
   local self = setmetatable(peer.new(conn, ("child %d, %s"):format(pid, name), arguments.settings), Child)
+  wire.restrict(given, self)
   self.process = process
   self.pid = pid
   return self

@@ -1,13 +1,13 @@
 -- fkrpc.stdio: serve the parent that started this process, over a channel nobody else can touch.
 local native = ...
-local type, tostring, select, rawget, rawset, pcall = type, tostring, select, rawget, rawset, pcall
+local type, error, tostring, select, rawget, rawset, pcall = type, error, tostring, select, rawget, rawset, pcall
 local unpack = table.unpack or unpack
 local concat = table.concat
 local globals, debug_library = _G, debug
 local options, wire, peer = native.module("options"), native.module("wire"), native.module("peer")
 local log = native.log
 
-local KNOWN = wire.known("print", "parent_death")
+local KNOWN = wire.known("print", "stdout", "parent_death")
 
 local function nothing() end
 
@@ -46,15 +46,21 @@ local function stdio(given)
   given = options.check("stdio", given, KNOWN)
   local arguments, name = wire.arguments("stdio", given)
   local send = options.choice("stdio", given, "print", senders, "stderr")
+  local forwards = options.choice("stdio", given, "stdout", { stderr = false, forward = true }, "stderr")
   local patience = given.parent_death and native.module("conduct").patience(given.parent_death)
+  if given.calls == false and given.print == "request" then
+    error("fkrpc.stdio: print = \"request\" sends requests, calls = false forbids them", 2)
+  end
   local conn, message, errno = native.stdio(unpack(arguments, 1, 10))
   if not conn then return nil, message, errno end
-  if patience then
-    local watched
-    watched, message, errno = native.watch_parent(conn, patience)
-    if not watched then return nil, message, errno end
+  local started = true
+  if forwards then started, message, errno = native.forward(conn) end
+  if started and patience then started, message, errno = native.watch_parent(conn, patience) end
+  if not started then
+    native.close(conn)
+    return nil, message, errno
   end
-  local self = peer.new(conn, "stdio " .. name, arguments.settings)
+  local self = wire.restrict(given, peer.new(conn, "stdio " .. name, arguments.settings))
 
   local undo = {}
   -- A debugger's prompt would wait on a stdin that is no terminal, for ever.

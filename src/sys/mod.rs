@@ -6,6 +6,7 @@
 //! [`SysError`].
 
 mod c_streams;
+pub mod capture;
 pub mod clock;
 pub mod dir;
 pub mod error;
@@ -19,6 +20,7 @@ pub mod process;
 pub mod shared;
 pub mod signal;
 pub mod signals;
+pub mod socket;
 pub mod stat;
 pub mod stderr;
 pub mod stdio;

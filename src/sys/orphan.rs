@@ -6,7 +6,7 @@
 //! threads that end long before them.
 //!
 //! Once it waits the thread takes no lock and no memory, and it blocks every signal: a fork meets nothing half done.
-//! by fork(2) has no such thread; fkrpc forks only to exec at once. Its descriptors are close-on-exec.
+//! A child made by fork(2) has no such thread; fkrpc forks only to exec at once. Its descriptors are close-on-exec.
 #![allow(unsafe_code)]
 
 use super::fd;

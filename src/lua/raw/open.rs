@@ -10,7 +10,7 @@
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
     cbor, channel, clock, compat, concurrent, connection, control, file, fs, hook, json, load, process, random_class,
-    receive, reply, resume, scalars, send, services, soft_hook, styled, watchdog, watching,
+    receive, reply, resume, scalars, send, services, socket, soft_hook, styled, watchdog, watching,
 };
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
@@ -34,6 +34,8 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"stdio", connection::stdio),
     (c"pair", connection::pair),
     (c"adopt", connection::adopt),
+    (c"socket_connect", socket::connect),
+    (c"socket_listen", socket::listen),
     (c"close", control::close),
     (c"close_output", control::close_output),
     (c"stop", control::stop),
@@ -45,6 +47,7 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"cork", control::cork),
     (c"uncork", control::uncork),
     (c"mute", control::mute),
+    (c"forward", control::forward),
     (c"stats", control::stats),
     (c"request", send::request),
     (c"notify", send::notify),
