@@ -44,7 +44,7 @@ pub fn write_uint(out: &mut Vec<u8>, value: u64) -> Result<(), ErrorKind> {
 ///
 /// # Errors
 /// `NotFinite` for NaN and the infinities, `OutOfMemory`.
-#[inline]
+#[inline(always)]
 pub fn write_float(out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
     if !value.is_finite() {
         return Err(ErrorKind::NotFinite);

@@ -43,7 +43,7 @@ pub struct Json {
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Append one byte.
-#[inline]
+#[inline(always)]
 fn byte(out: &mut Vec<u8>, byte: u8) -> Result<(), ErrorKind> {
     if out.len() == out.capacity() {
         out.try_reserve(64).map_err(|_| ErrorKind::OutOfMemory)?;
@@ -71,7 +71,7 @@ impl Format for Json {
     fn boolean(self, out: &mut Vec<u8>, value: bool) -> Result<(), ErrorKind> {
         bytes(out, if value { b"true" } else { b"false" })
     }
-    #[inline]
+    #[inline(always)]
     fn int(self, out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {
         json::writer::write_int(out, value)
     }
@@ -92,22 +92,22 @@ impl Format for Json {
         }
         json::writer::write_str(out, bytes, self.utf8)
     }
-    #[inline]
+    #[inline(always)]
     fn open_array(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
         byte(out, b'[').map(|()| 0)
     }
-    #[inline]
+    #[inline(always)]
     fn separate(self, out: &mut Vec<u8>, index: usize) -> Result<(), ErrorKind> {
         if index == 0 {
             return Ok(());
         }
         byte(out, b',')
     }
-    #[inline]
+    #[inline(always)]
     fn close_array(self, out: &mut Vec<u8>, _open: usize, _count: usize) -> Result<(), ErrorKind> {
         byte(out, b']')
     }
-    #[inline]
+    #[inline(always)]
     fn open_map(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
         byte(out, b'{').map(|()| 0)
     }
@@ -119,7 +119,7 @@ impl Format for Json {
         json::writer::write_str(out, bytes, self.utf8)?;
         byte(out, b':')
     }
-    #[inline]
+    #[inline(always)]
     fn close_map(self, out: &mut Vec<u8>, _open: usize, _count: usize) -> Result<(), ErrorKind> {
         byte(out, b'}')
     }

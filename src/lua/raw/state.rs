@@ -310,7 +310,7 @@ fn nested_stack(outer: &Job, frame: usize) -> Result<usize, &'static [u8]> {
 ///
 /// # Safety
 /// Only in a C function that was made by [`super::open::push_function`]: upvalue 1 is the state's userdata.
-#[inline]
+#[inline(always)]
 pub unsafe fn state(lua: *mut lua_State) -> *mut State {
     // SAFETY: by the function's contract upvalue 1 is a userdata that holds a State.
     unsafe { ffi::lua_touserdata(lua, STATE).cast() }
@@ -321,7 +321,7 @@ pub unsafe fn state(lua: *mut lua_State) -> *mut State {
 /// # Safety
 /// As [`state`]. `marker` must be the address of a local of the entry point, so that it lies in its frame. Raises a
 /// Lua error when memory or the C stack is short: nothing with a destructor may be on the caller's stack.
-#[inline]
+#[inline(never)]
 pub unsafe fn enter(lua: *mut lua_State, marker: *const u8) -> *mut Job {
     // SAFETY: by contract.
     unsafe { enter_of(lua, state(lua), marker) }
@@ -331,7 +331,7 @@ pub unsafe fn enter(lua: *mut lua_State, marker: *const u8) -> *mut Job {
 ///
 /// # Safety
 /// As [`enter`]; `owner` is what [`state`] returns.
-#[inline]
+#[inline(always)]
 pub unsafe fn enter_of(lua: *mut lua_State, owner: *mut State, marker: *const u8) -> *mut Job {
     // SAFETY: `owner` is valid by contract; the reference ends before anything else can touch the State, and the job
     // that comes back is nobody else's.
@@ -376,7 +376,7 @@ pub unsafe fn raise(lua: *mut lua_State, text: &[u8]) -> ! {
 ///
 /// # Safety
 /// May raise: nothing with a destructor may be on the stack of the callers.
-#[inline]
+#[inline(always)]
 pub unsafe fn push_bytes(lua: *mut lua_State, bytes: &[u8]) {
     // SAFETY: pointer and length come from a slice.
     unsafe {
@@ -388,7 +388,7 @@ pub unsafe fn push_bytes(lua: *mut lua_State, bytes: &[u8]) {
 ///
 /// # Safety
 /// The value at `index` is a string and stays on the stack (or otherwise referenced) while the slice is used.
-#[inline]
+#[inline(always)]
 pub unsafe fn string<'a>(lua: *mut lua_State, index: c_int) -> &'a [u8] {
     let mut len = 0;
     // SAFETY: a real string is not converted, so this neither allocates nor raises.
