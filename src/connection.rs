@@ -7,7 +7,7 @@ mod send;
 
 pub use send::{Sending, Unsent, Urgency};
 
-use crate::codec::{ErrorKind, Tape};
+use crate::codec::{CodecError, ErrorKind, Tape};
 use crate::outbox::Outbox;
 use crate::peer::quick::{Quick, Scalar};
 use crate::peer::{Incoming, Peer, Problem};
@@ -15,6 +15,7 @@ use crate::sys::clock;
 use crate::sys::error::describe;
 use crate::sys::stderr;
 use crate::text;
+use crate::trace::{Direction, Trace};
 use crate::wire::{Received, Wire};
 use std::fmt;
 
@@ -71,6 +72,8 @@ pub struct Connection {
     pub sending: Sending,
     /// What is not sent yet.
     pub outbox: Outbox,
+    /// Where the messages of both directions are recorded, if they are.
+    pub trace: Option<Box<Trace>>,
     ended: bool,
     stopping: bool,
     reported: u64,
@@ -88,6 +91,7 @@ impl Connection {
             quiet: false,
             sending: Sending::default(),
             outbox: Outbox::new(),
+            trace: None,
             ended: false,
             stopping: false,
             reported: 0,
@@ -108,7 +112,7 @@ impl Connection {
     /// Wait for the reply to `awaited`, the call sent last, as long as nothing else comes than the reply of a FreeKill
     /// server ([`Quick`]); a byte string goes to `text`. `None`: [`Connection::next`] finds what there is instead.
     pub fn quick_reply(&mut self, awaited: i64, text: &mut Vec<u8>) -> Option<Scalar> {
-        if !self.peer.can_be_quick() {
+        if !self.peer.can_be_quick() || self.trace.is_some() {
             return None;
         }
         loop {
@@ -145,6 +149,9 @@ impl Connection {
             }
             if let Some(incoming) = self.buffered(wait.awaited, source, tape, out)? {
                 if incoming != Incoming::Handled {
+                    if let Some(trace) = &self.trace {
+                        trace.flush_old();
+                    }
                     return Ok(Next::Message(incoming));
                 }
                 if wait.single {
@@ -176,6 +183,9 @@ impl Connection {
             }
             if !self.peer.inbox.is_empty() {
                 self.wire.let_writer_finish();
+            }
+            if let Some(trace) = &self.trace {
+                trace.flush();
             }
             match self.wire.receive(&mut self.peer.inbox, wait.deadline) {
                 Ok(Received::Bytes) => {}
@@ -211,12 +221,18 @@ impl Connection {
         out: &mut Vec<u8>,
     ) -> Result<Option<Incoming>, ErrorKind> {
         out.clear();
-        let incoming = match self.peer.next_message(awaited, source) {
+        let before = self.peer.inbox.len();
+        let next = self.peer.next_message(awaited, source);
+        if self.trace.is_some() && self.peer.inbox.len() < before {
+            self.record_next(&next, source); // not a member of a batch, nor a reply that was kept
+        }
+        let incoming = match next {
             Ok(Some(batch)) => {
                 tape.reset();
                 self.peer.accept(source, batch, awaited, tape, out)?
             }
             Ok(None) if self.ended && self.peer.inbox.rest(source).map_err(|error| error.kind)? => {
+                self.record(Direction::In, source);
                 tape.reset();
                 self.peer.accept(source, None, awaited, tape, out)?
             }
@@ -245,6 +261,24 @@ impl Connection {
             }
         }
         Ok(Some(incoming))
+    }
+
+    fn record(&self, direction: Direction, bytes: &[u8]) {
+        if let Some(trace) = &self.trace {
+            trace.record(direction, bytes);
+        }
+    }
+
+    #[cold]
+    fn record_next(&self, next: &Result<Option<Option<usize>>, CodecError>, message: &[u8]) {
+        match next {
+            Ok(Some(_)) => self.record(Direction::In, message),
+            Ok(None) => {}
+            Err(error) => self.record(
+                Direction::Remark,
+                text::string(format_args!("dropped: {error}")).as_bytes(),
+            ),
+        }
     }
 
     /// A notification nobody handles.

@@ -22,8 +22,10 @@ use crate::codec::tape::Node;
 use crate::codec::{cbor, json, CodecError, ErrorKind};
 use crate::envelope::Encoding;
 use crate::frame::{Framing, Inbox};
+use crate::latency::Latency;
 use crate::message::{Id, INTERNAL_ERROR, METHOD_NOT_FOUND};
 use crate::slots::{Batches, Slot, Slots};
+use crate::sys::clock;
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -137,6 +139,16 @@ pub struct Stats {
     pub malformed: u64,
     /// Notifications nobody handled.
     pub unhandled: u64,
+    /// What could not be read at all, among `malformed`.
+    pub garbage: u64,
+    /// Errors among `replies`.
+    pub errors_received: u64,
+    /// Messages sent; a batch counts once.
+    pub sent: u64,
+    /// Error replies made.
+    pub errors_sent: u64,
+    /// Bytes of the messages sent.
+    pub bytes_sent: u64,
 }
 
 /// A call that waits for its reply.
@@ -146,6 +158,8 @@ struct Pending {
     arrived: Option<Vec<u8>>,
     /// Its time is over, and what was there by then has been read.
     late: bool,
+    /// When it was begun, where that is wanted and the reply has not come.
+    since: Option<i64>,
 }
 
 /// A message in the queue before the inbox: one member of a batch.
@@ -172,6 +186,8 @@ pub struct Peer {
     last_id: i64,
     /// Counters.
     pub stats: Stats,
+    /// How long things took, where that is wanted: two readings of the clock for each.
+    pub latency: Option<Box<Latency>>,
     /// Why the last message led nowhere, until somebody takes it to log it.
     pub problem: Option<Problem>,
 }
@@ -200,6 +216,7 @@ impl Peer {
             batches: Batches::default(),
             last_id: 0,
             stats: Stats::default(),
+            latency: None,
             problem: None,
         }
     }
@@ -222,12 +239,30 @@ impl Peer {
                 break;
             }
         }
+        let since = self.now();
         self.pending.push(Pending {
             id: self.last_id,
             arrived: None,
             late: false,
+            since,
         });
         Ok(self.last_id)
+    }
+
+    /// The time, where it is wanted.
+    #[inline]
+    pub(crate) fn now(&self) -> Option<i64> {
+        self.latency.as_ref().map(|_| clock::monotonic_us())
+    }
+
+    /// The reply to this call is here.
+    #[inline]
+    fn replied(&mut self, id: i64) {
+        let Some(latency) = &mut self.latency else { return };
+        let call = self.pending.iter_mut().find(|call| call.id == id);
+        if let Some(since) = call.and_then(|call| call.since.take()) {
+            latency.calls.add(clock::monotonic_us() - since);
+        }
     }
 
     /// Nobody waits for this call any more; a late reply counts as a stray.
@@ -274,6 +309,7 @@ impl Peer {
     pub fn unknown_method(&mut self, slot: usize, method: &[u8], out: &mut Vec<u8>) -> Result<(), ErrorKind> {
         let slot = self.slots.take(slot);
         let Some(slot) = slot else { return Ok(()) };
+        self.stats.errors_sent += 1;
         let before = out.len();
         self.encoding.begin_error(
             out,
@@ -295,6 +331,7 @@ impl Peer {
         let Some(slot) = self.slots.take(slot) else {
             return Ok(());
         };
+        self.stats.errors_sent += 1;
         let before = out.len();
         let why = "an error was raised before the request reached its handler";
         self.encoding
@@ -310,7 +347,11 @@ impl Peer {
 
     /// The request behind `slot` is answered: forget it.
     pub fn release(&mut self, slot: usize) -> Option<Slot> {
-        self.slots.take(slot)
+        let slot = self.slots.take(slot)?;
+        if let (Some(since), Some(latency)) = (slot.since, &mut self.latency) {
+            latency.handlers.add(clock::monotonic_us() - since);
+        }
+        Some(slot)
     }
 
     /// A response stands in `out` from `before` on: end it, or keep it until its batch is complete.

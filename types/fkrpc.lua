@@ -72,6 +72,10 @@ function fkrpc.error(fields) end
 ---@field big? "error"|"float"|"string"|"wrap"|"cdata" integers Lua cannot hold, when received; see `fkrpc.json.options` and `fkrpc.cbor.options`. `"wrap"` is the default of `keys = "freekill"`
 ---@field depth? integer how deep tables of a message may nest, 8 to 1000; 128 by default
 
+---@field trace? string record all messages in this file (`%p` in its name: the process's id); see docs/trace.md
+---@field trace_size? integer bytes of that file and the `.1` before it, together; 65536 or more, 64 MiB by default
+---@field latency? boolean measure how long calls and handlers take; see `fkrpc.stats`
+
 ---@class fkrpc.pair.options: fkrpc.wire.options
 
 ---@class fkrpc.stdio.options: fkrpc.wire.options
@@ -183,8 +187,33 @@ function peer:send_raw(bytes) end
 ---@field strays integer replies that nobody waited for
 ---@field unhandled integer notifications that nobody handled
 ---@field malformed integer what could not be read or is no valid message
+---@field garbage integer what could not be read at all, among these
+---@field errors_received integer replies that were errors, among `replies`
+---@field bytes_received integer all bytes that were read
+---@field sent integer messages sent, a batch of answers once
+---@field errors_sent integer error replies among the answers
+---@field bytes_sent integer
+---@field queued integer bytes that wait to be sent at this moment
+---@field unread integer bytes that are here and were not served yet
 ---@field waiting integer calls that wait at this moment
+---@field depth integer how many requests are being served inside each other at this moment
 ---@field open boolean
+---@field latency? fkrpc.latencies with the option `latency`
+
+---How long things took since the beginning.
+---@class fkrpc.latencies
+---@field calls fkrpc.latency our calls, until the reply was read; those that ended without one are left out
+---@field handlers fkrpc.latency requests, from when they were read until they were answered
+
+---Times in seconds; a percentile is up to an eighth above the true one, the maximum is exact.
+---@class fkrpc.latency
+---@field count integer
+---@field mean number
+---@field p50 number
+---@field p90 number
+---@field p99 number
+---@field p999 number
+---@field max number
 
 ---Counts since the beginning.
 ---@return fkrpc.stats

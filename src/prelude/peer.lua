@@ -314,9 +314,11 @@ function Peer:close()
   if self.on_close then self.on_close(self) end
 end
 
---- Counters: received, requests, replies, strays, malformed, waiting; open.
+--- Counters (types/fkrpc.lua has them all), `depth`, and with the option `latency` how long things took.
 function Peer:stats()
-  return native.stats(self.conn)
+  local stats = native.stats(self.conn)
+  stats.depth = self.depth
+  return stats
 end
 
 function Peer:__tostring()

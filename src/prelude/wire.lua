@@ -23,7 +23,12 @@ local function settings_of(where, given)
   local batch = options.integer(where, given, "batch", 0, 0, 2 ^ 30, 5)
   local queue = options.integer(where, given, "queue", 64 * MEGABYTE, 0, 2 ^ 40, 5)
   local garbage = options.choice(where, given, "garbage", GARBAGE, "answer", 5)
-  return { max_frame, send_timeout or false, batch, queue, garbage }
+  return {
+    max_frame, send_timeout or false, batch, queue, garbage,
+    latency = options.typed(where, given, "latency", "boolean", 5),
+    trace = options.typed(where, given, "trace", "string", 5),
+    trace_size = options.integer(where, given, "trace_size", 64 * MEGABYTE, 65536, 2 ^ 40, 5),
+  }
 end
 
 --- `kind, utf8, big, depth, empty_array, max_size [, text, shortest, integral, any_order]` and a name for people.
@@ -48,10 +53,17 @@ function wire.arguments(where, given)
     freekill and "freekill" or "cbor"
 end
 
+--- Look at a connection as the settings want: true, or nil, message, errno if its messages cannot be recorded.
+function wire.observe(conn, settings, name)
+  if settings.latency then native.measure(conn) end
+  if settings.trace then return native.trace(conn, settings.trace, settings.trace_size, name) end
+  return true
+end
+
 --- The names of these options, and of more.
 function wire.known(...)
   return options.set("codec", "keys", "strings", "big", "depth", "max_frame", "send_timeout", "batch", "queue",
-    "garbage", ...)
+    "garbage", "trace", "trace_size", "latency", ...)
 end
 
 return wire

@@ -4,6 +4,7 @@
 //! descriptor is an `OwnedFd` or a `BorrowedFd`, every failure is an `io::Error` or, where a person has to read it, a
 //! [`SysError`].
 
+pub mod at_exit;
 mod c_streams;
 pub mod clock;
 pub mod dir;

@@ -9,8 +9,8 @@
 
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
-    cbor, channel, clock, compat, connection, control, file, fs, hook, json, load, process, random_class, receive,
-    reply, resume, scalars, send, services, soft_hook, styled, watchdog,
+    cbor, channel, clock, compat, connection, control, file, fs, hook, json, load, observe, process, random_class,
+    receive, reply, resume, scalars, send, services, soft_hook, styled, watchdog,
 };
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
@@ -42,7 +42,9 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"cork", control::cork),
     (c"uncork", control::uncork),
     (c"mute", control::mute),
-    (c"stats", control::stats),
+    (c"stats", observe::stats),
+    (c"measure", observe::measure),
+    (c"trace", observe::trace),
     (c"request", send::request),
     (c"notify", send::notify),
     (c"ask", scalars::ask),
