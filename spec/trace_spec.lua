@@ -82,7 +82,8 @@ describe("a trace", function()
     assert.equal(9, child:wait(programs.DEADLINE).signal)
     local _, records = read(path)
     local methods = methods_of(records)
-    assert.same({ "<ping", ">1", "<ping", ">2", "<note" }, { methods[1], methods[2], methods[3], methods[4], methods[5] })
+    assert.same({ "<ping", ">1", "<ping", ">2", "<note" },
+      { methods[1], methods[2], methods[3], methods[4], methods[5] })
   end)
 
   it("is asked for by FKRPC_TRACE, where no option says otherwise", function()

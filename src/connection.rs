@@ -3,6 +3,7 @@
 //! Everything that needs no handler is dealt with here; what is left is a request to serve, the awaited reply, or the
 //! reason why there is neither.
 
+mod raw;
 mod send;
 
 pub use send::{Sending, Unsent, Urgency};

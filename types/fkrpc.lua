@@ -58,7 +58,7 @@ function fkrpc.error(fields) end
 
 ---Why a call failed. `tostring` gives `code: message (data)`.
 ---@class fkrpc.error
----@field code integer|"closed"|"timeout"|"depth" an integer came from the other end; a word is ours
+---@field code integer|"closed"|"timeout"|"depth"|"garbage" an integer came from the other end; a word is ours
 ---@field message string
 ---@field data? any
 
@@ -178,6 +178,12 @@ function peer:close() end
 ---@return true? sent nil if the connection is closed
 ---@return fkrpc.error? err
 function peer:send_raw(bytes) end
+
+---Take the next message as it is: it is neither read nor answered. For playing an end by hand, beside `send_raw`.
+---@param timeout? number seconds; without one, as long as it takes
+---@return string|false|nil bytes false if time was over; nil if there is none
+---@return fkrpc.error? err code `"garbage"` for what is no message and is dropped; what follows can be taken
+function peer:receive_raw(timeout) end
 
 ---Counts since the beginning.
 ---@class fkrpc.stats

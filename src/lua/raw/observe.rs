@@ -1,10 +1,13 @@
-//! Looking at a connection: its counters, its latencies, a trace of its messages.
+//! Looking at a connection: its counters, its latencies, a trace of its messages, and the messages themselves.
 //!
 //! # Proof
 //! As for [`super::connection`].
 
-use super::connection::check;
+use super::chain;
+use super::connection::{check, deadline};
+use super::receive::{out_of_memory, push_event};
 use super::state::{enter, guarded, leave, push_bytes, raise, string, Panic};
+use crate::codec::ErrorKind;
 use crate::envelope::Encoding;
 use crate::latency::Summary;
 use crate::sys::error::describe;
@@ -152,6 +155,42 @@ pub unsafe extern "C-unwind" fn trace(lua: *mut lua_State) -> c_int {
                 ffi::lua_pushnil(lua);
                 push_bytes(lua, (*job).message.as_bytes());
                 ffi::lua_pushinteger(lua, i64::from(errno));
+                3
+            }
+            Err(Panic) => raise(lua, Panic::TEXT),
+        };
+        leave(lua, job);
+        count
+    }
+}
+
+/// `receive_raw(connection, seconds) -> bytes | nil, event, detail`; the event "garbage": what came is no message.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn receive_raw(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof; the bytes are the job's, which nothing changes while they are pushed.
+    unsafe {
+        let conn = check(lua, 1);
+        let deadline = deadline(lua, 2);
+        let job = enter(lua, &marker);
+        let next = guarded(|| (*conn).core.next_raw(deadline, &mut (*job).source));
+        chain::waited();
+        let count = match next {
+            Ok(Ok(None)) => {
+                push_bytes(lua, &(*job).source);
+                1
+            }
+            Ok(Ok(Some(event))) => push_event(lua, conn, job, event),
+            Ok(Err(error)) if error.kind == ErrorKind::OutOfMemory => out_of_memory(lua, error.kind),
+            Ok(Err(error)) => {
+                if guarded(|| (*job).message = text::string(format_args!("{error}"))).is_err() {
+                    raise(lua, Panic::TEXT);
+                }
+                ffi::lua_pushnil(lua);
+                push_bytes(lua, b"garbage");
+                push_bytes(lua, (*job).message.as_bytes());
                 3
             }
             Err(Panic) => raise(lua, Panic::TEXT),

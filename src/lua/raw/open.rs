@@ -45,6 +45,7 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"stats", observe::stats),
     (c"measure", observe::measure),
     (c"trace", observe::trace),
+    (c"receive_raw", observe::receive_raw),
     (c"request", send::request),
     (c"notify", send::notify),
     (c"ask", scalars::ask),
