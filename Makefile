@@ -4,7 +4,7 @@ LUA ?= lua5.4
 # rustup's own place, for shells that have not read its settings; what is on the PATH goes first.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build spec test fuzz lint packaging dist demo bench bench-codec bench-channel bench-large bench-load bench-replay bench-game bench-watchdog clean
+.PHONY: help setup build spec test faults asan valgrind fuzz lint packaging dist demo bench bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-watchdog clean
 
 help: ## list the targets
 	@echo "fkrpc: make TARGET [LUA=lua5.3]"
@@ -21,6 +21,15 @@ spec: ## build and run the specs under LUA; ARGS goes to busted
 
 test: setup ## everything: lints, cargo test, specs under every Lua, packaging
 	@sh scripts/test.sh
+
+faults: ## panics on command in every native function, under LUA
+	@sh scripts/faults.sh $(LUA)
+
+asan: ## AddressSanitizer over the specs of codecs and peers, and corpora where there are some
+	@sh scripts/asan.sh
+
+valgrind: ## memcheck over the same
+	@sh scripts/valgrind.sh
 
 fuzz: ## the fuzz targets, FUZZ_TIME seconds or FUZZ_RUNS inputs each; TARGETS="json_differential ...": those
 	@sh scripts/fuzz.sh $(TARGETS)
@@ -45,7 +54,7 @@ demo: ## set up what is missing, build, and run demo/demo.lua
 bench: ## every benchmark in bench/ with LUA; bench-codec, -channel, -large, -load, -replay, -game, -watchdog: one of them
 	@LUA=$(LUA) bench/run.sh
 
-bench-codec bench-channel bench-large bench-load bench-replay bench-game bench-watchdog:
+bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-watchdog:
 	@LUA=$(LUA) bench/run.sh $(@:bench-%=%)
 
 clean: ## remove build/, dist/ and target/

@@ -7,6 +7,9 @@
 -- before each section; time is the process's CPU time (os.clock). A ratio is the median over the rounds of "time of
 -- lua-cjson / time of this codec in the same round": above 1 is faster than lua-cjson.
 --
+-- Under Lua 5.4 each line has a bound (BOUNDS below), the CBOR lines against fkrpc.json in the same round; a line that
+-- misses its bound ends with the bound, and the exit status is 1. Other Luas are printed without bounds.
+--
 -- MB/s always counts the bytes of the JSON text, for CBOR too, so that rows compare. All codecs encode the tables that
 -- fkrpc.json decoded (cjson would make floats of all integers), except dkjson, which has a null of its own; "plain"
 -- is fkrpc.json on the same tables without the metatable that marks arrays.
@@ -123,12 +126,41 @@ local function measure(what, inputs_of)
   return times
 end
 
-local function ratio(times, name)
+-- The median of "time of `base` / time of `name` in the same round".
+local function ratio(times, name, base)
   local ratios = {}
   for round, taken in ipairs(times[name]) do
-    ratios[round] = times.cjson[round] / taken
+    ratios[round] = times[base][round] / taken
   end
   return library.median(ratios)
+end
+
+-- What is to be reached: fkrpc.json against lua-cjson, fkrpc.cbor against fkrpc.json.
+local BOUNDS = {
+  ["fkrpc.json"] = {
+    base = "cjson",
+    decode = { rpc = 1.9, medium = 2.1, num = 2.3, str = 1.65 },
+    encode = { rpc = 2.4, medium = 2.6, num = 7, str = 1.9 },
+  },
+  ["fkrpc.cbor"] = {
+    base = "fkrpc.json",
+    decode = { rpc = 1, medium = 1, num = 1.8 },
+    encode = { rpc = 1, medium = 1 },
+  },
+}
+local bounded = cjson and _VERSION == "Lua 5.4"
+local missed = 0
+
+-- What is said of a line's bound.
+local function verdict(what, corpus, name, times)
+  local bounds = bounded and BOUNDS[name]
+  local bound = bounds and bounds[what][corpus]
+  if not bound then return "" end
+  local reached = ratio(times, name, bounds.base)
+  local text = bounds.base == "cjson" and "" or ("  %5.2fx of %s"):format(reached, bounds.base)
+  if reached >= bound then return text end
+  missed = missed + 1
+  return ("%s  MISSED: %.2fx"):format(text, bound)
 end
 
 local function report(what, corpus, bytes, times)
@@ -137,7 +169,8 @@ local function report(what, corpus, bytes, times)
     if taken then
       local speed = bytes / library.median(taken) / 1e6
       local figures = ("%-7s %-7s %-11s %8.1f MB/s"):format(corpus, what, codec.name, speed)
-      print(cjson and figures .. (" %7.2fx"):format(ratio(times, codec.name)) or figures)
+      if cjson then figures = figures .. (" %7.2fx"):format(ratio(times, codec.name, "cjson")) end
+      print(figures .. verdict(what, corpus, codec.name, times))
     end
   end
 end
@@ -146,6 +179,7 @@ print(("%s (%s), %d rounds"):format(_VERSION, library.name, rounds))
 for name in options.only:gmatch("[^,]+") do
   local documents, bytes, origin = corpora.load(folder, name)
   if origin == "generated" then
+    bounded = false
     print(("%s: no %s/%s.jsonl, so a small generated corpus is used"):format(name, folder, name))
   end
   report("decode", name, bytes, measure("decode", function(codec)
@@ -162,4 +196,8 @@ for name in options.only:gmatch("[^,]+") do
     end
     return values
   end))
+end
+if missed > 0 then
+  print(("%d of the bounds missed"):format(missed))
+  os.exit(1)
 end

@@ -1,9 +1,10 @@
 #!/bin/sh
-# The benchmarks: bench/run.sh [codec] [channel] [clock] [large] [load] [random] [replay] [game] [watchdog]; none: all.
+# The benchmarks: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [watchdog];
+# without a name all of them.
 #
 # LUA=lua5.3 chooses the interpreter (default lua5.4), CPU=0 the processor that round trips are pinned to, ROUNDS and
-# TRIPS how long they take. Nothing here but "large", "load" and "watchdog" passes or fails by a figure: machines
-# differ, ratios within a run do not, and neither do instruction counts.
+# TRIPS how long they take. Nothing here but "codec", "compat", "large", "load" and "watchdog" passes or fails by a
+# figure: machines differ, ratios within a run do not, and neither do instruction counts.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -23,9 +24,29 @@ library_path() {
     done
 }
 
+# The table of $LUA, which has bounds under Lua 5.4; then those of LuaJIT and Lua 5.1, which have none.
 codec() {
     echo "== codec"
-    "$LUA" bench/codec.lua
+    status=0
+    "$LUA" bench/codec.lua || status=1
+    for other in luajit lua5.1; do
+        if [ "$other" != "$LUA" ] && command -v "$other" >/dev/null; then
+            echo "== codec, $other"
+            "$other" scripts/build.lua
+            (LUA=$other && library_path && "$other" bench/codec.lua) || status=1
+        fi
+    done
+    return $status
+}
+
+compat() {
+    echo "== compat"
+    traces=${FKRPC_TRACES:-../shared/traces}
+    if [ ! -f "$traces/h8.cbor.jsonl.gz" ]; then
+        echo "there are no recordings in $traces: nothing to encode"
+        return
+    fi
+    "$LUA" bench/compat_cbor.lua "$traces"/*.cbor.jsonl.gz
 }
 
 channel() {
@@ -108,11 +129,11 @@ watchdog() {
     "$LUA" bench/watchdog.lua
 }
 
-[ $# -gt 0 ] || set -- codec channel clock large load random replay game watchdog
+[ $# -gt 0 ] || set -- codec compat channel clock large load random replay game watchdog
 for word in "$@"; do
     case $word in
-    codec | channel | clock | large | load | random | replay | game | watchdog) ;;
-    *) echo "usage: bench/run.sh [codec] [channel] [clock] [large] [load] [random] [replay] [game] [watchdog]" >&2 && exit 2 ;;
+    codec | compat | channel | clock | large | load | random | replay | game | watchdog) ;;
+    *) echo "usage: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [watchdog]" >&2 && exit 2 ;;
     esac
 done
 "$LUA" scripts/build.lua

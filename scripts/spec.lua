@@ -2,7 +2,8 @@
 -- `lua5.3 scripts/spec.lua`, `lua5.4 scripts/spec.lua spec/json_spec.lua`, `luarocks test`.
 --
 -- `--lua=luajit` hands over to that interpreter (LuaRocks 3.8 runs `luarocks test` with plain Lua 5.1 when it serves
--- LuaJIT). All else is passed to busted. It needs no `busted` command, only the modules: a command belongs to one Lua.
+-- LuaJIT). FKRPC_GC=generational runs them, and all programs they start, with Lua 5.4's generational collector,
+-- FKRPC_GC=stress with one that never pauses. All else is passed to busted. It needs no `busted` command, only the modules: a command belongs to one Lua.
 
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
 
@@ -50,6 +51,18 @@ local cpath = quote(stamp.paths(root, stamp.lua_name()).folder .. "/?.so;;")
 local environment = "LUA_CPATH=" .. cpath
 if _VERSION ~= "Lua 5.1" then
   environment = environment .. " LUA_CPATH_" .. _VERSION:match("%d.*"):gsub("%.", "_") .. "=" .. cpath
+end
+local COLLECTORS = {
+  generational = "collectgarbage([[generational]])",
+  stress = "collectgarbage([[setpause]], 0) collectgarbage([[setstepmul]], 10000)",
+}
+local collector = os.getenv("FKRPC_GC")
+if collector and collector ~= "" then
+  local chunk = assert(COLLECTORS[collector], "FKRPC_GC must be generational or stress")
+  if collector == "generational" and _VERSION ~= "Lua 5.4" and _VERSION ~= "Lua 5.5" then
+    error("only Lua 5.4 and later have a generational collector", 0)
+  end
+  environment = environment .. " LUA_INIT=" .. quote(chunk)
 end
 -- busted looks for .busted and the specs where it is started.
 local command = environment .. " " .. quote(interpreter) .. " scripts/spec.lua --run " .. table.concat(passed, " ")

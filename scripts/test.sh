@@ -46,6 +46,10 @@ else
     skip "clippy" "it is missing (rustup component add clippy, or apt install rust-clippy)"
 fi
 check "cargo test" cargo test --locked
+# The loops without SIMD; fewer documents, as the differences could only be in what both have in common.
+check "cargo test of the codecs, portable" env FKRPC_FUZZ_ROUNDS=100000 cargo test --locked --features portable --lib \
+    --test json_suite --test json_scan --test json_strings --test json_numbers --test json_floats --test json_write \
+    --test json_differential --test cbor_scan --test cbor_write --test cbor_malformed --test cbor_differential
 # That they compile, without the libFuzzer that running them takes (`make fuzz`).
 check "fuzz targets" cargo check --manifest-path fuzz/Cargo.toml --no-default-features \
     --target-dir "${CARGO_TARGET_DIR:-target}"
@@ -60,6 +64,7 @@ for row in $rows; do
     check "build for ${row%%:*}" "${row#*:}" scripts/build.lua
     check "specs under ${row#*:}" "${row#*:}" scripts/spec.lua
 done
+check "panics in native functions" sh scripts/faults.sh lua5.4
 if [ -f demo/demo.lua ]; then
     check "demo" sh scripts/demo.sh
 fi

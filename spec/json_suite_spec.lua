@@ -51,7 +51,7 @@ local function refused(text)
   assert.is_nil(value)
   assert.is_string(message)
   assert.is_true(position >= 1 and position <= #text + 1, "position " .. tostring(position))
-  assert.equal(position, tonumber(message:match("%(byte (%d+)%)$")))
+  assert.equal(position, tonumber(message:match("%(byte (%d+)%)")))
   local line, column = message:match(" at line (%d+) col (%d+) %(byte")
   assert.is_true(tonumber(line) >= 1 and tonumber(column) >= 1)
 end

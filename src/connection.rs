@@ -65,8 +65,8 @@ pub struct Connection {
     pub wire: Wire,
     /// Why the connection broke, if it did.
     pub broken: Option<String>,
-    /// What the log calls it.
-    pub name: String,
+    /// What the log calls it, if not "connection".
+    pub name: Option<String>,
     /// Messages that lead nowhere are not logged: whoever uses the connection sees the answers himself.
     pub quiet: bool,
     /// How sending is done.
@@ -74,7 +74,7 @@ pub struct Connection {
     /// What is not sent yet.
     pub outbox: Outbox,
     /// Where the messages of both directions are recorded, if they are.
-    pub trace: Option<Box<Trace>>,
+    pub trace: Option<Trace>,
     ended: bool,
     stopping: bool,
     reported: u64,
@@ -88,7 +88,7 @@ impl Connection {
             peer,
             wire,
             broken: None,
-            name: String::from("connection"),
+            name: None,
             quiet: false,
             sending: Sending::default(),
             outbox: Outbox::new(),
@@ -303,7 +303,7 @@ impl Connection {
             let shown = &message[..message.len().min(SHOWN)];
             let text = text::string(format_args!(
                 "fkrpc: {}: {problem}: {}{} (number {} like this)\n",
-                self.name,
+                self.name.as_deref().unwrap_or("connection"),
                 Shown(shown),
                 if message.len() > SHOWN { "..." } else { "" },
                 self.reported,

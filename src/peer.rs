@@ -186,8 +186,8 @@ pub struct Peer {
     last_id: i64,
     /// Counters.
     pub stats: Stats,
-    /// How long things took, where that is wanted: two readings of the clock for each.
-    pub latency: Option<Box<Latency>>,
+    /// How long things took, where that is wanted (then there is one): two readings of the clock for each.
+    latency: Vec<Latency>,
     /// Why the last message led nowhere, until somebody takes it to log it.
     pub problem: Option<Problem>,
 }
@@ -216,7 +216,7 @@ impl Peer {
             batches: Batches::default(),
             last_id: 0,
             stats: Stats::default(),
-            latency: None,
+            latency: Vec::new(),
             problem: None,
         }
     }
@@ -249,16 +249,35 @@ impl Peer {
         Ok(self.last_id)
     }
 
+    /// Measure how long calls and handlers take from now on.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn measure(&mut self) -> Result<(), ErrorKind> {
+        self.latency.clear();
+        self.latency.try_reserve_exact(1).map_err(|_| ErrorKind::OutOfMemory)?;
+        self.latency.push(Latency::default());
+        Ok(())
+    }
+
+    /// How long they took, if it is measured.
+    #[must_use]
+    pub fn latency(&self) -> Option<&Latency> {
+        self.latency.first()
+    }
+
     /// The time, where it is wanted.
     #[inline]
     pub(crate) fn now(&self) -> Option<i64> {
-        self.latency.as_ref().map(|_| clock::monotonic_us())
+        self.latency.first().map(|_| clock::monotonic_us())
     }
 
     /// The reply to this call is here.
     #[inline]
     fn replied(&mut self, id: i64) {
-        let Some(latency) = &mut self.latency else { return };
+        let Some(latency) = self.latency.first_mut() else {
+            return;
+        };
         let call = self.pending.iter_mut().find(|call| call.id == id);
         if let Some(since) = call.and_then(|call| call.since.take()) {
             latency.calls.add(clock::monotonic_us() - since);
@@ -348,7 +367,7 @@ impl Peer {
     /// The request behind `slot` is answered: forget it.
     pub fn release(&mut self, slot: usize) -> Option<Slot> {
         let slot = self.slots.take(slot)?;
-        if let (Some(since), Some(latency)) = (slot.since, &mut self.latency) {
+        if let (Some(since), Some(latency)) = (slot.since, self.latency.first_mut()) {
             latency.handlers.add(clock::monotonic_us() - since);
         }
         Some(slot)

@@ -3,7 +3,7 @@
 //! An error is often that memory has run out, and its text must not end the process then, as `format!` does. It refuses
 //! to fail: what there is no memory for is left out of the text, in the worst case all of it.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// [`NO_MEMORY`] where there is no text.
 #[must_use]
@@ -55,6 +55,18 @@ pub fn copy(text: &str) -> String {
     string(format_args!("{text}"))
 }
 
+/// `bytes` as text, with U+FFFD for what is not UTF-8.
+#[must_use]
+pub fn lossy(bytes: &[u8]) -> String {
+    let mut text = Growing(String::new());
+    for chunk in bytes.utf8_chunks() {
+        let mark = if chunk.invalid().is_empty() { "" } else { "\u{FFFD}" };
+        // OK as in `string`.
+        let _ = text.write_str(chunk.valid()).and_then(|()| text.write_str(mark));
+    }
+    text.0
+}
+
 struct Growing(String);
 
 impl fmt::Write for Growing {
@@ -73,6 +85,7 @@ mod tests {
     fn texts_are_those_of_format_and_concat() {
         assert_eq!(string(format_args!("{} at {:>3}", "x", 7)), "x at   7");
         assert_eq!(copy("abc"), "abc");
+        assert_eq!(lossy(b"a\xffb\xe3\x81"), String::from_utf8_lossy(b"a\xffb\xe3\x81"));
         assert_eq!(joined(&[b"a", b"", b"bc"]), b"abc");
         let mut text = b"a".to_vec();
         append(&mut text, b"b");

@@ -10,14 +10,14 @@ use crate::codec::cbor::writer;
 use crate::codec::ErrorKind;
 use crate::sys::{at_exit, clock, error::describe, fd, stderr};
 use crate::text;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What is kept in memory before it is written.
 const BUFFER: usize = 1 << 16;
@@ -50,15 +50,17 @@ pub struct About<'a> {
     pub name: &'a [u8],
 }
 
-/// A trace that is being recorded.
+/// A trace that is being recorded; its end when it is dropped.
 #[derive(Debug)]
 pub struct Trace {
-    sink: Arc<Mutex<Sink>>,
+    /// Its place among all.
+    at: usize,
 }
 
-#[derive(Debug)]
 struct Sink {
     path: PathBuf,
+    /// What it is called when a new one is begun.
+    older: PathBuf,
     /// `None`: recording has ended.
     file: Option<File>,
     buffer: Vec<u8>,
@@ -70,45 +72,40 @@ struct Sink {
     flushed: i64,
 }
 
-/// Those whose buffers are written when the process exits.
-static LIVE: Mutex<Vec<Weak<Mutex<Sink>>>> = Mutex::new(Vec::new());
+/// All that are being recorded: what is in memory is written when the process exits.
+static SINKS: Mutex<Vec<Option<Sink>>> = Mutex::new(Vec::new());
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write_all_live() {
-    for sink in lock(&LIVE).iter().filter_map(Weak::upgrade) {
-        if let Ok(mut sink) = sink.try_lock() {
-            sink.flush();
-        }
+fn write_all_sinks() {
+    if let Ok(mut sinks) = SINKS.try_lock() {
+        sinks.iter_mut().flatten().for_each(Sink::flush);
     }
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
     if file.as_raw_fd() > libc::STDERR_FILENO {
         return Ok(file);
     }
     Ok(File::from(fd::dup_cloexec(file.as_fd(), libc::STDERR_FILENO + 1)?))
 }
 
-/// The path with this process's id for `%p`.
-fn numbered(path: &[u8]) -> PathBuf {
-    let Some(at) = memchr::memmem::find(path, b"%p") else {
-        return PathBuf::from(OsStr::from_bytes(path));
+/// The path with this process's id for `%p`, and `ending`.
+fn path_of(pattern: &[u8], ending: &[u8]) -> PathBuf {
+    let (before, id, after) = match memchr::memmem::find(pattern, b"%p") {
+        // OK because what was found lies within the pattern.
+        Some(at) => (
+            &pattern[..at],
+            text::string(format_args!("{}", std::process::id())),
+            &pattern[at + 2..],
+        ),
+        None => (pattern, String::new(), &b""[..]),
     };
-    let id = std::process::id().to_string();
-    // OK because what was found lies within the path.
     PathBuf::from(OsString::from_vec(text::joined(&[
-        &path[..at],
+        before,
         id.as_bytes(),
-        &path[at + 2..],
+        after,
+        ending,
     ])))
 }
 
@@ -142,17 +139,17 @@ impl Trace {
     /// # Errors
     /// What open(2) and write(2) say.
     pub fn create(path: &[u8], size: u64, about: About) -> io::Result<Self> {
-        let path = numbered(path);
+        let out_of_memory = |_| io::Error::from(io::ErrorKind::OutOfMemory);
+        let (path, older) = (path_of(path, b""), path_of(path, b".1"));
         let started = clock::monotonic_us();
         let head = first_item(about, started).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let mut buffer = Vec::new();
-        buffer
-            .try_reserve_exact(BUFFER)
-            .map_err(|_| io::ErrorKind::OutOfMemory)?;
+        buffer.try_reserve_exact(BUFFER).map_err(out_of_memory)?;
         let mut file = open(&path)?;
         file.write_all(&head)?;
-        let sink = Arc::new(Mutex::new(Sink {
+        let sink = Some(Sink {
             path,
+            older,
             file: Some(file),
             buffer,
             size: head.len() as u64, // OK because usize is at most 64 bits
@@ -160,38 +157,55 @@ impl Trace {
             head,
             started,
             flushed: started,
-        }));
-        let mut live = lock(&LIVE);
-        live.retain(|sink| sink.strong_count() > 0);
-        live.push(Arc::downgrade(&sink));
-        at_exit::run_at_exit(write_all_live);
-        drop(live);
-        Ok(Self { sink })
+        });
+        at_exit::run_at_exit(write_all_sinks);
+        let mut sinks = sinks();
+        if let Some(at) = sinks.iter().position(Option::is_none) {
+            sinks[at] = sink; // OK because it was found there
+            return Ok(Self { at });
+        }
+        sinks.try_reserve(1).map_err(out_of_memory)?;
+        sinks.push(sink);
+        Ok(Self { at: sinks.len() - 1 })
+    }
+
+    fn with_sink(&self, work: impl FnOnce(&mut Sink)) {
+        if let Some(Some(sink)) = sinks().get_mut(self.at) {
+            work(sink);
+        }
     }
 
     /// Record a message.
     pub fn record(&self, direction: Direction, bytes: &[u8]) {
-        lock(&self.sink).record(clock::monotonic_us(), direction, bytes);
+        self.with_sink(|sink| sink.record(clock::monotonic_us(), direction, bytes));
     }
 
     /// Write what is in memory: nothing will happen for a while.
     pub fn flush(&self) {
-        lock(&self.sink).flush();
+        self.with_sink(Sink::flush);
     }
 
     /// Write what is in memory if it is not quite new: what happens now may be the end of the process.
     pub fn flush_old(&self) {
-        let mut sink = lock(&self.sink);
-        if clock::monotonic_us() - sink.flushed > OLD {
-            sink.flush();
-        }
+        self.with_sink(|sink| {
+            if clock::monotonic_us() - sink.flushed > OLD {
+                sink.flush();
+            }
+        });
     }
 }
 
 impl Drop for Trace {
     fn drop(&mut self) {
         self.flush();
+        if let Some(sink) = sinks().get_mut(self.at) {
+            *sink = None;
+        }
     }
+}
+
+fn sinks() -> MutexGuard<'static, Vec<Option<Sink>>> {
+    SINKS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Sink {
@@ -256,9 +270,7 @@ impl Sink {
     /// The file has its size: it becomes `file.1`.
     fn rotate(&mut self) {
         self.flush();
-        let mut older = self.path.clone().into_os_string();
-        older.push(".1");
-        let begun = std::fs::rename(&self.path, &older).and_then(|()| open(&self.path));
+        let begun = std::fs::rename(&self.path, &self.older).and_then(|()| open(&self.path));
         match begun {
             Ok(file) => self.file = Some(file),
             Err(error) => return self.give_up("begin anew", &error),

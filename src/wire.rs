@@ -9,12 +9,12 @@ pub use send::Patience;
 use crate::codec::{CodecError, ErrorKind};
 use crate::frame::Inbox;
 use crate::sys::output::Output;
+use crate::sys::shared::Shared;
 use crate::sys::signal::SigpipeGuard;
 use crate::sys::{clock, fd, poll};
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::rc::Rc;
 use std::time::Duration;
 
 /// What a wait for bytes ended with.
@@ -51,7 +51,7 @@ pub enum Wire {
     /// One side of a pair in memory.
     Memory {
         /// Shared with the other side.
-        link: Rc<RefCell<Link>>,
+        link: Shared<RefCell<Link>>,
         /// 0 or 1.
         side: usize,
     },
@@ -73,11 +73,13 @@ impl Wire {
     }
 
     /// Two wires, each the other's end.
-    #[must_use]
-    pub fn pair() -> (Self, Self) {
-        let link = Rc::new(RefCell::new(Link::default()));
-        let other = Rc::clone(&link);
-        (Wire::Memory { link, side: 0 }, Wire::Memory { link: other, side: 1 })
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn pair() -> Result<(Self, Self), ErrorKind> {
+        let link = Shared::try_new(RefCell::new(Link::default())).map_err(|_| ErrorKind::OutOfMemory)?;
+        let other = link.clone();
+        Ok((Wire::Memory { link, side: 0 }, Wire::Memory { link: other, side: 1 }))
     }
 
     /// Wait until bytes arrive and add them to the inbox; `deadline` in microseconds of the monotonic clock.

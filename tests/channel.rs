@@ -15,7 +15,7 @@ fn send(wire: &mut Wire, bytes: &[u8]) {
 
 /// A channel that has read `arrived` and whose other end is closed, and that end.
 fn channel(arrived: &[u8]) -> (Channel, Wire) {
-    let (ours, mut theirs) = Wire::pair();
+    let (ours, mut theirs) = Wire::pair().unwrap();
     send(&mut theirs, arrived);
     theirs.close_output();
     (Channel::new(ours, b"").unwrap(), theirs)
@@ -23,7 +23,7 @@ fn channel(arrived: &[u8]) -> (Channel, Wire) {
 
 #[test]
 fn what_was_read_before_comes_first() {
-    let (ours, mut theirs) = Wire::pair();
+    let (ours, mut theirs) = Wire::pair().unwrap();
     send(&mut theirs, b"ine\nsecond\n");
     let mut channel = Channel::new(ours, b"first l").unwrap();
     let mut line = Vec::new();
@@ -94,7 +94,7 @@ fn lines_items_and_bytes_can_be_mixed() {
 
 #[test]
 fn nothing_is_sent_before_it_is_flushed() {
-    let (ours, mut theirs) = Wire::pair();
+    let (ours, mut theirs) = Wire::pair().unwrap();
     let mut channel = Channel::new(ours, b"").unwrap();
     let mut sent = Vec::new();
     channel.write(b"a pac").unwrap();
@@ -108,7 +108,7 @@ fn nothing_is_sent_before_it_is_flushed() {
 
 #[test]
 fn a_failed_flush_says_so_and_keeps_nothing() {
-    let (ours, theirs) = Wire::pair();
+    let (ours, theirs) = Wire::pair().unwrap();
     let mut channel = Channel::new(ours, b"").unwrap();
     drop(theirs);
     channel.write(b"lost").unwrap();

@@ -12,10 +12,8 @@ use fkrpc::sys::poll;
 fn sockets() -> (OwnedFd, OwnedFd) {
     let mut ends = [-1; 2];
     // SAFETY: `ends` has room for two descriptors.
-    assert_eq!(
-        unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, ends.as_mut_ptr()) },
-        0
-    );
+    let result = unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, ends.as_mut_ptr()) };
+    assert_eq!(result, 0);
     // SAFETY: the kernel has just made both.
     unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) }
 }

@@ -3,7 +3,7 @@
 
 mod sys_reexec;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -146,7 +146,7 @@ fn the_working_directory_is_the_one_asked_for() {
 #[test]
 fn variables_are_set_removed_and_otherwise_inherited() {
     let mut script = shell("echo \"$FKRPC_A ${FKRPC_B-unset} ${HOME-unset} ${PATH:+inherited}\"");
-    let name = OsString::from;
+    let name = OsStr::new;
     script.env = vec![
         (name("FKRPC_A"), Some(name("first"))),
         (name("FKRPC_A"), Some(name("a=1"))),
@@ -187,7 +187,7 @@ fn a_missing_program_is_enoent_at_once_and_says_where_it_was_looked_for() {
     let own = std::env::var("PATH").unwrap();
     let text = "cannot run \"fkrpc-no-such-program\": No such file or directory (errno 2); ";
     assert_eq!(refused(&missing).message, format!("{text}PATH={own}"));
-    missing.env = vec![("PATH".into(), Some("/nowhere".into()))];
+    missing.env = vec![(OsStr::new("PATH"), Some(OsStr::new("/nowhere")))];
     assert_eq!(
         refused(&missing),
         SysError {
@@ -195,7 +195,7 @@ fn a_missing_program_is_enoent_at_once_and_says_where_it_was_looked_for() {
             errno: libc::ENOENT
         }
     );
-    missing.env = vec![("PATH".into(), None)];
+    missing.env = vec![(OsStr::new("PATH"), None)];
     assert_eq!(refused(&missing).message, format!("{text}PATH is not set"));
 }
 
@@ -259,7 +259,7 @@ fn a_nul_byte_and_an_impossible_name_are_refused() {
     assert_eq!(refused(&command("cat", &["a\0b"])).errno, libc::EINVAL);
     let mut named = command("cat", &[]);
     for name in ["", "A=B"] {
-        named.env = vec![(name.into(), Some("x".into()))];
+        named.env = vec![(OsStr::new(name), Some(OsStr::new("x")))];
         let error = refused(&named);
         assert_eq!(error.errno, libc::EINVAL);
         assert!(

@@ -71,7 +71,11 @@ function fkrpc.error(fields) end
 ---@field strings? "utf8"|"bytes"|"text" JSON: `"utf8"` (default) or `"bytes"`, which sends and takes any byte. CBOR: `"bytes"` (default), or `"text"`, which sends valid UTF-8 as text strings
 ---@field big? "error"|"float"|"string"|"wrap"|"cdata" integers Lua cannot hold, when received; see `fkrpc.json.options` and `fkrpc.cbor.options`. `"wrap"` is the default of `keys = "freekill"`
 ---@field depth? integer how deep tables of a message may nest, 8 to 1000; 128 by default
-
+---@field max_frame? integer the longest message that is taken, in bytes; 16 MiB by default
+---@field garbage? "answer"|"log"|"error" what becomes of input that is no message; answered by default
+---@field send_timeout? number seconds after which a peer is given up that moves no byte while something is sent; none by default
+---@field queue? integer bytes of what arrives that are taken in while something is sent; 64 MiB by default
+---@field batch? integer bytes of notifications that are collected for one write; none by default
 ---@field trace? string record all messages in this file (`%p` in its name: the process's id); see docs/trace.md
 ---@field trace_size? integer bytes of that file and the `.1` before it, together; 65536 or more, 64 MiB by default
 ---@field latency? boolean measure how long calls and handlers take; see `fkrpc.stats`
@@ -173,6 +177,14 @@ function peer:stop() end
 ---Close both directions; twice does no harm. Of a child: it sees the end of its input, and is not signalled.
 function peer:close() end
 
+---Keep notifications (1 MiB of them at most) until `uncork`. A call, a reply, every wait and the end send them before.
+function peer:cork() end
+
+---Send what was kept since `cork`.
+---@return true? sent nil if the connection is closed
+---@return fkrpc.error? err
+function peer:uncork() end
+
 ---Send bytes as they are.
 ---@param bytes string
 ---@return true? sent nil if the connection is closed
@@ -199,7 +211,7 @@ function peer:receive_raw(timeout) end
 ---@field sent integer messages sent, a batch of answers once
 ---@field errors_sent integer error replies among the answers
 ---@field bytes_sent integer
----@field queued integer bytes that wait to be sent at this moment
+---@field queued integer bytes that were kept or could not be sent yet
 ---@field unread integer bytes that are here and were not served yet
 ---@field waiting integer calls that wait at this moment
 ---@field depth integer how many requests are being served inside each other at this moment

@@ -154,12 +154,12 @@ fn grow(mut out: Vec<u8>, more: usize) -> (Vec<u8>, Result<(), TryReserveError>)
     (out, result)
 }
 
-/// Append the text of a number, which is too short for the call of a copy function to pay.
+/// Append bytes that are mostly too few for the call of a copy function to pay: a number's text, a short string.
 ///
 /// # Errors
 /// When memory for it cannot be had.
 #[inline(always)]
-pub fn append_number(out: &mut Vec<u8>, text: &[u8]) -> Result<(), TryReserveError> {
+pub fn append_short(out: &mut Vec<u8>, text: &[u8]) -> Result<(), TryReserveError> {
     make_room(out, text.len().max(8))?;
     // SAFETY: there is room for text.len() bytes behind the length, and for eight. Eight or sixteen bytes are read and
     // written at either end of a text that has that many; the two may overlap. A text of up to seven is one word.
@@ -251,7 +251,7 @@ mod tests {
         let text: Vec<u8> = (0..40).collect();
         for len in 0..=text.len() {
             let mut out = vec![7];
-            append_number(&mut out, &text[..len]).unwrap();
+            append_short(&mut out, &text[..len]).unwrap();
             assert_eq!(out[1..], text[..len]);
         }
     }

@@ -2,13 +2,15 @@
 //!
 //! It refuses to be text: a path is bytes, and stands in the message as it was given.
 
+use crate::sys::error::Words;
+use crate::text::append;
 use std::fmt;
 use std::io;
 
 /// What failed, on what and why; and the errno.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// The whole message. Bytes, because it quotes paths.
+    /// The whole message, less what there was no memory for. Bytes, because it quotes paths.
     pub message: Vec<u8>,
     /// The errno; `EINVAL`, `EXDEV`, `ELOOP` or `EBADF` where this library refused by itself.
     pub errno: i32,
@@ -30,18 +32,18 @@ impl Error {
     pub(super) fn between(verb: &str, path: &[u8], other: Option<&[u8]>, reason: impl Into<Reason>) -> Self {
         let reason = reason.into();
         let mut message = Vec::new();
-        message.extend_from_slice(b"cannot ");
-        message.extend_from_slice(verb.as_bytes());
-        message.extend_from_slice(b" \"");
-        message.extend_from_slice(path);
+        append(&mut message, b"cannot ");
+        append(&mut message, verb.as_bytes());
+        append(&mut message, b" \"");
+        append(&mut message, path);
         if let Some(other) = other {
-            message.extend_from_slice(b"\" to \"");
-            message.extend_from_slice(other);
+            append(&mut message, b"\" to \"");
+            append(&mut message, other);
         }
-        message.extend_from_slice(b"\": ");
+        append(&mut message, b"\": ");
         match reason.text {
-            Some(text) => message.extend_from_slice(text.as_bytes()),
-            None => message.extend_from_slice(strerror(reason.errno).as_bytes()),
+            Some(text) => append(&mut message, text.as_bytes()),
+            None => append(&mut message, Words::of(reason.errno).as_str().as_bytes()),
         }
         Self {
             message,
@@ -103,16 +105,6 @@ impl From<std::collections::TryReserveError> for Reason {
     fn from(_: std::collections::TryReserveError) -> Self {
         Self::errno(libc::ENOMEM)
     }
-}
-
-/// The system's words for an errno.
-fn strerror(errno: i32) -> String {
-    let mut text = io::Error::from_raw_os_error(errno).to_string();
-    // The standard library writes "(os error 2)" after them; the caller gets the errno as a number.
-    if let Some(words) = text.strip_suffix(&format!(" (os error {errno})")) {
-        text.truncate(words.len());
-    }
-    text
 }
 
 #[cfg(test)]

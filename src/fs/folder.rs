@@ -3,7 +3,6 @@
 //! It refuses to keep a working directory of its own: there is one, the process's.
 
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStringExt;
 
 use super::error::{Error, Reason};
 use super::path::c_path;
@@ -86,9 +85,6 @@ impl Base {
     /// # Errors
     /// `ENOENT` when it was removed.
     pub fn pwd() -> Result<Vec<u8>, Error> {
-        match std::env::current_dir() {
-            Ok(path) => Ok(path.into_os_string().into_vec()),
-            Err(error) => Err(Error::new("find the working directory", b".", error)),
-        }
+        dir::current().map_err(|error| Error::new("find the working directory", b".", error))
     }
 }

@@ -5,6 +5,7 @@
 use std::ffi::CString;
 
 use super::error::Reason;
+use crate::text::append;
 
 /// A path taken apart at its last name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,14 +49,12 @@ pub(super) fn c_path(path: &[u8]) -> Result<CString, Reason> {
     CString::new(bytes).map_err(|_| Reason::NUL)
 }
 
-/// `folder/name`.
-pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    let mut joined = folder.to_vec();
-    if joined.last() != Some(&b'/') {
-        joined.push(b'/');
+/// Makes `folder` `folder/name`, as far as there is memory: it is for texts.
+pub(super) fn join(folder: &mut Vec<u8>, name: &[u8]) {
+    if folder.last() != Some(&b'/') {
+        append(folder, b"/");
     }
-    joined.extend_from_slice(name);
-    joined
+    append(folder, name);
 }
 
 #[cfg(test)]

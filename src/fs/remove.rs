@@ -14,6 +14,7 @@ use super::path::{c_path, join};
 use super::Base;
 use crate::sys::stat::{self, Kind};
 use crate::sys::{dir, openat};
+use crate::text::append;
 
 /// A folder that is being emptied.
 struct Level {
@@ -37,10 +38,9 @@ impl Base {
         match dir::unlink(spot.folder(), &spot.name, folder_itself) {
             Ok(()) => Ok(()),
             Err(error) if recursive && folder_itself && is_not_empty(&error) => {
-                empty(spot.folder(), &spot.name).map_err(|(below, reason)| {
-                    let whole = below.iter().fold(path.to_vec(), |path, name| join(&path, name));
-                    Error::new("remove", &whole, reason)
-                })?;
+                let mut whole = Vec::new();
+                append(&mut whole, path);
+                empty(spot.folder(), &spot.name, &mut whole).map_err(|reason| Error::new("remove", &whole, reason))?;
                 dir::unlink(spot.folder(), &spot.name, true).map_err(|error| fail(error.into()))
             }
             Err(error) => Err(fail(error.into())),
@@ -48,21 +48,23 @@ impl Base {
     }
 }
 
-/// Names from the top down to what could not be removed, and why.
-type Failure = (Vec<Vec<u8>>, Reason);
-
-/// Removes all that is in the folder `name`.
-fn empty(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Failure> {
+/// Removes all that is in the folder `name`, whose path for texts is `path`; that of what could not be removed then.
+fn empty(parent: BorrowedFd<'_>, name: &CStr, path: &mut Vec<u8>) -> Result<(), Reason> {
     let mut levels: Vec<Level> = Vec::new();
     let result = empty_levels(parent, name, &mut levels);
-    result.map_err(|reason| {
-        let at = |level: &Level| Some(level.listing.get(level.next.checked_sub(1)?)?.0.to_vec());
-        (levels.iter().filter_map(at).collect(), reason)
+    result.inspect_err(|_| {
+        let at = |level: &'_ Level| level.next.checked_sub(1);
+        for level in &levels {
+            if let Some((name, _)) = at(level).and_then(|index| level.listing.get(index)) {
+                join(path, name);
+            }
+        }
     })
 }
 
 fn empty_levels(parent: BorrowedFd<'_>, name: &CStr, levels: &mut Vec<Level>) -> Result<(), Reason> {
     let (mut here, top) = enter(parent, name)?;
+    levels.try_reserve(1)?;
     levels.push(top);
     while let Some(level) = levels.last_mut() {
         let Some((name, kind)) = level.listing.get(level.next) else {

@@ -106,7 +106,10 @@ impl<'a> Temporary<'a> {
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
         let mut last = io::Error::from_raw_os_error(libc::EEXIST);
         for _ in 0..NAMES {
-            let name = c_path(format!(".fkrpc-{:016x}.tmp", random()).as_bytes())?;
+            // In place: memory may be short. OK because 16 digits fit in what is left for them.
+            let mut name = *b".fkrpc-0123456789abcdef.tmp";
+            let _ = write!(&mut name[7..23], "{:016x}", random());
+            let name = c_path(&name)?;
             match openat::open(folder, &name, flags, mode) {
                 Ok(file) => {
                     return Ok(Self {

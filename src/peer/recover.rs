@@ -1,8 +1,9 @@
 //! Messages that cannot be decoded: finding out whose they are, so that nobody waits for them in vain.
 //!
 //! What one end may send the other may refuse: other bytes in strings, larger integers, deeper nesting. Such a message
-//! is scanned once more with every limit off; if its envelope shows then, a request is answered -32600 under its own id,
-//! and the call that a reply belongs to fails. What shows none is a parse error, -32700 with a null id. It refuses to use anything else of the message.
+//! is scanned once more with every limit off; if its envelope shows then, a request is answered -32600 under its own
+//! id, and the call that a reply belongs to fails. What shows none is a parse error, -32700 with a null id. It refuses to
+//! use anything else of the message.
 
 use super::accept::read_id;
 use super::{Garbage, Incoming, Peer, Problem, Reply, Scan};

@@ -4,10 +4,10 @@
 //! nothing of what lies below a folder.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, OsStr, OsString};
+use std::ffi::{CStr, OsString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::ptr::NonNull;
 
 use super::fd;
@@ -174,5 +174,30 @@ pub fn readlink(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<OsString> {
 /// # Errors
 /// What chdir(2) says.
 pub fn enter(path: &CStr) -> io::Result<()> {
-    std::env::set_current_dir(OsStr::from_bytes(path.to_bytes()))
+    // SAFETY: as `make`.
+    fd::check(unsafe { libc::chdir(path.as_ptr()) }).map(drop)
+}
+
+/// The process's working directory: absolute, without symlinks (getcwd(3)).
+///
+/// # Errors
+/// What getcwd(3) says: `ENOENT` when it was removed; `ENOMEM`.
+pub fn current() -> io::Result<Vec<u8>> {
+    let mut size = 256;
+    loop {
+        let mut text: Vec<u8> = Vec::new();
+        text.try_reserve_exact(size)
+            .map_err(|_| io::Error::from_raw_os_error(libc::ENOMEM))?;
+        text.resize(size, 0);
+        // SAFETY: `text` is writable for `size` bytes; what is written ends with a NUL.
+        if !unsafe { libc::getcwd(text.as_mut_ptr().cast(), size) }.is_null() {
+            text.truncate(text.iter().position(|&byte| byte == 0).unwrap_or(size));
+            return Ok(text);
+        }
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() != Some(libc::ERANGE) {
+            return Err(error);
+        }
+        size *= 2;
+    }
 }

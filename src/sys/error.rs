@@ -3,6 +3,10 @@
 //! It exists because an `io::Error` holds either an errno or a text, never both, and Lua gets `nil, message, errno`.
 //! It refuses to be used inside the system layer's plumbing: what only passes an errno on stays an `io::Error`.
 
+#![allow(unsafe_code)]
+
+use crate::text;
+use std::ffi::CStr;
 use std::fmt;
 use std::io;
 
@@ -19,11 +23,8 @@ impl SysError {
     /// `what: reason (errno N); advice`; an empty `advice` is left out.
     #[must_use]
     pub fn new(what: &str, error: &io::Error, advice: &str) -> Self {
-        let mut message = format!("{what}: {}", describe(error));
-        if !advice.is_empty() {
-            message.push_str("; ");
-            message.push_str(advice);
-        }
+        let between = if advice.is_empty() { "" } else { "; " };
+        let message = text::string(format_args!("{what}: {}{between}{advice}", describe(error)));
         Self {
             message,
             errno: error.raw_os_error().unwrap_or(libc::EINVAL),
@@ -42,14 +43,36 @@ impl std::error::Error for SysError {}
 /// The text of an `io::Error` with its errno: `No such file or directory (errno 2)`.
 #[must_use]
 pub fn describe(error: &io::Error) -> String {
-    let text = error.to_string();
     match error.raw_os_error() {
         // The standard library writes "(os error 2)"; everybody else, and Lua's own io library, says errno.
-        Some(errno) => {
-            let bare = text.strip_suffix(&format!(" (os error {errno})")).unwrap_or(&text);
-            format!("{bare} (errno {errno})")
+        Some(errno) => text::string(format_args!("{} (errno {errno})", Words::of(errno).as_str())),
+        None => text::string(format_args!("{error}")),
+    }
+}
+
+/// The system's words for an errno, in place: those of the standard library are made with memory that may be gone.
+pub struct Words {
+    text: [u8; 128],
+}
+
+impl Words {
+    /// What strerror_r(3) says.
+    #[must_use]
+    pub fn of(errno: i32) -> Self {
+        let mut text = [0; 128];
+        // SAFETY: `text` is writable for its length; the call ends what it writes with a NUL. What is too long is cut.
+        let _ = unsafe { libc::strerror_r(errno, text.as_mut_ptr().cast(), text.len()) };
+        Self { text }
+    }
+
+    /// Them; "Unknown error" where the system has none in UTF-8.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let words = CStr::from_bytes_until_nul(&self.text).unwrap_or_default();
+        match words.to_str() {
+            Ok(words) if !words.is_empty() => words,
+            _ => "Unknown error",
         }
-        None => text,
     }
 }
 

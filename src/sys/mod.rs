@@ -1,4 +1,5 @@
-//! The operating system: descriptors, pipes, waiting, the stdio switch, processes, clocks, files and folders.
+//! The operating system: descriptors, pipes, waiting, the stdio switch, processes, clocks, files and folders, and memory
+//! that several own.
 //!
 //! The only place with `unsafe` system calls. It refuses to know Lua and to interpret a byte of what it moves: every
 //! descriptor is an `OwnedFd` or a `BorrowedFd`, every failure is an `io::Error` or, where a person has to read it, a
@@ -15,6 +16,7 @@ pub mod openat;
 pub mod output;
 pub mod poll;
 pub mod process;
+pub mod shared;
 pub mod signal;
 pub mod stat;
 pub mod stderr;

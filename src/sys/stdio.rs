@@ -14,6 +14,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use super::{c_streams, fd, SysError};
+use crate::text;
 
 /// The private copies lie at this number or above, out of the way of programs that count descriptors from 3.
 const LEAST: RawFd = 10;
@@ -169,9 +170,9 @@ fn identity(number: RawFd) -> Option<(libc::dev_t, libc::ino_t)> {
 /// The error for a standard descriptor that is closed or cannot be copied.
 fn refuse(stream: &str, error: &io::Error) -> SysError {
     if error.raw_os_error() != Some(libc::EBADF) {
-        return step(&format!("copying {stream}"), error);
+        return step(&text::string(format_args!("copying {stream}")), error);
     }
-    let what = format!("cannot serve over stdio: {stream} is closed");
+    let what = text::string(format_args!("cannot serve over stdio: {stream} is closed"));
     SysError::new(
         &what,
         error,
@@ -185,7 +186,7 @@ fn step(doing: &str, error: &io::Error) -> SysError {
         _ => "",
     };
     SysError::new(
-        &format!("cannot make stdin and stdout private: {doing} failed"),
+        &text::string(format_args!("cannot make stdin and stdout private: {doing} failed")),
         error,
         advice,
     )

@@ -56,6 +56,10 @@ fn scan(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOptions) -> 
                             tape.small(i32::from(u16::from_be_bytes([a, b])) ^ sign)?;
                             at += 3;
                         }
+                        (26, Some(&[a, b, c, d, ..])) => {
+                            tape.int(i64::from(u32::from_be_bytes([a, b, c, d])) ^ i64::from(sign))?;
+                            at += 5;
+                        }
                         _ => at = leaf(source, at, tape, options, false)?,
                     }
                 }
@@ -112,6 +116,14 @@ fn scan(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOptions) -> 
                 continue;
             }
             _ => match info {
+                27 if !options.integral_floats && !matches!(kind, Kind::Map(_)) => match source.get(at + 1..) {
+                    Some(&[a, b, c, d, e, f, g, h, ..]) => {
+                        tape.float(f64::from_be_bytes([a, b, c, d, e, f, g, h]))?;
+                        at += 9;
+                        done += 1;
+                    }
+                    _ => return Err(CodecError::new(ErrorKind::UnexpectedEnd, source.len())),
+                },
                 20 | 21 => {
                     tape.bool(info == 21)?;
                     at += 1;

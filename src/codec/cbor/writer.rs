@@ -5,7 +5,7 @@
 
 use super::float::to_half;
 use super::head::{ARRAY, BYTES, DIRECT_MAX, MAP, NEGATIVE, SIMPLE, TAG, TEXT, UNSIGNED};
-use crate::codec::ErrorKind;
+use crate::codec::{simd, ErrorKind};
 
 /// The longest head: an initial byte and eight of argument.
 const HEAD_MAX: usize = 9;
@@ -62,8 +62,7 @@ fn write_head(out: &mut Vec<u8>, major: u8, argument: u64) -> Result<(), ErrorKi
 fn write_string(out: &mut Vec<u8>, major: u8, bytes: &[u8]) -> Result<(), ErrorKind> {
     reserve(out, HEAD_MAX.saturating_add(bytes.len()))?;
     push_head(out, major, bytes.len() as u64); // OK because usize is at most 64 bits
-    out.extend_from_slice(bytes);
-    Ok(())
+    simd::append_short(out, bytes).map_err(|_| ErrorKind::OutOfMemory)
 }
 
 #[inline]

@@ -19,7 +19,7 @@ fn append_byte(out: &mut Vec<u8>, byte: u8) -> Result<(), ErrorKind> {
 /// Append the text of a number.
 #[inline(always)]
 fn append_number(out: &mut Vec<u8>, text: &[u8]) -> Result<(), ErrorKind> {
-    simd::append_number(out, text).map_err(|_| ErrorKind::OutOfMemory)
+    simd::append_short(out, text).map_err(|_| ErrorKind::OutOfMemory)
 }
 
 /// Append an integer.

@@ -46,6 +46,13 @@ impl Node {
         (word >> KIND_SHIFT == SMALL).then_some(((word << 4) as i64) >> 4) // OK because this undoes what int() did
     }
 
+    /// Whether `word` is the head of a float, whose bits are the second word.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_float(word: u64) -> bool {
+        word >> KIND_SHIFT == FLOAT
+    }
+
     #[inline(always)]
     fn wide(kind: u64, payload: u64, second: u64) -> Self {
         match kind {

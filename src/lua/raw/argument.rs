@@ -3,8 +3,9 @@
 //! It converts what `luaL_checkinteger` converts (floats and strings of integral value) and refuses what that refuses;
 //! Lua 5.1, 5.2 and LuaJIT, which would cut 2.5 to 2 themselves, are no exception.
 //!
-//! # Proof
-//! Nothing here owns anything: everything may raise.
+//! # What may raise
+//! Everything but [`integer`], [`is_absent`] and [`push_integer`] may raise, and these three neither allocate nor
+//! convert in place. Nothing is owned anywhere: texts lie on the Lua stack, numbers are `Copy`.
 
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_int, CStr};

@@ -1,20 +1,27 @@
 //! The builder: a tape becomes Lua values.
 //!
-//! # Proof
-//! Every call here may raise (memory, a full stack). No frame between the entry point and Lua holds a value with a
-//! destructor: only raw pointers, integers and `Copy` nodes. The tape and the source belong to a job of the state (or
-//! the source is a Lua string on the entry's stack), so they outlive the call whatever nested calls (finalizers, tag
-//! handlers) do. A raised error leaves partial tables on the Lua stack, which Lua drops.
+//! # What may raise
+//! Every call of the Lua API here: memory, a full stack, what a tag handler or a `__index` raises. No frame between the
+//! entry point and Lua holds a value with a destructor: only raw pointers, integers and `Copy` nodes (asserted below).
+//! The tape and the source belong to a job of the state (or the source is a Lua string on the entry's stack), so they
+//! outlive the call whatever nested calls (finalizers, tag handlers) do. A raised error leaves partial tables on the
+//! Lua stack, which Lua drops.
+//!
+//! So nothing here can run under `guarded`, and nothing here may panic: there is no index, no `unwrap`, no allocation
+//! of Rust's, and no arithmetic that leaves a tape's length.
 //!
 //! Words are read without a bounds check: the tape was completed by a scanner, so that every head is whole, a
-//! container's `count` values (or pairs) follow it, and `end` is the index after them. Reading starts at the index of
-//! a value and only goes where heads say.
+//! container's `count` values (or pairs) follow it, and `end` is the index after them. Reading starts at the index of a
+//! value and only goes where heads say.
 
 use super::keys;
 use super::state::{anchor, push_bytes, raise, Job, State, ANCHORS};
 use crate::codec::tape::Node;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
+
+// Nothing that a longjmp could skip: see the module's proof.
+const _: () = assert!(!std::mem::needs_drop::<Builder>() && !std::mem::needs_drop::<Node>());
 
 /// What the builder needs to know; copied freely, owns nothing.
 ///
@@ -135,6 +142,18 @@ impl<const PLAIN: bool> Builder<PLAIN> {
         unsafe { self.value(at, 0) }
     }
 
+    /// [`Builder::push`] in a function that has used at most three of the stack slots that every C function has beyond
+    /// its arguments.
+    ///
+    /// # Safety
+    /// As [`Builder::push`].
+    #[inline]
+    pub unsafe fn push_at_entry(&self, at: usize) -> usize {
+        const FREE: c_int = ffi::LUA_MINSTACK - 3;
+        // SAFETY: by contract.
+        unsafe { self.value(at, FREE) }
+    }
+
     /// [`Builder::value`] for the items of containers: what most of them are needs no call.
     #[inline(always)]
     unsafe fn item(&self, at: usize, room: c_int) -> usize {
@@ -148,6 +167,10 @@ impl<const PLAIN: bool> Builder<PLAIN> {
             if let Some(n) = Node::small_int(word) {
                 self.push_int(n);
                 return at + 1;
+            }
+            if Node::is_float(word) {
+                ffi::lua_pushnumber(self.lua, f64::from_bits(*self.words.add(at + 1)));
+                return at + 2;
             }
             self.value(at, room)
         }

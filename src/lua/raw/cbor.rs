@@ -1,11 +1,12 @@
 //! `cbor.encode` and `cbor.decode`.
 //!
-//! # Proof
-//! As for [`super::json`]. Tag handlers run inside the builder, which owns nothing.
+//! # What may raise
+//! As for [`super::json`]. Tag handlers run inside the builder, which owns nothing; the table of handlers and that of
+//! simple values are upvalues, which they cannot take away.
 
 use super::builder::Builder;
 use super::encode;
-use super::state::{enter_of, guarded, leave, raise, state, string, Panic, State, OPTIONS};
+use super::state::{enter_of, guarded, leave, state, string, State, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::cbor::{self, ScanOptions};
 use crate::codec::{CodecError, ErrorKind};
@@ -168,16 +169,20 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
                     }
                 };
                 let builder = Builder::new(lua, job, bytes).with(table(HANDLERS), table(SIMPLES));
-                builder.push(0);
+                builder.push_at_entry(0);
                 leave(lua, job);
                 ffi::lua_pushinteger(lua, next as i64 + 1); // OK because a string is shorter than i64::MAX
                 2
             }
             Ok(Err(error)) => {
-                (*job).message = text::string(format_args!("{} at byte {}", error.kind, error.offset + 1));
+                let (kind, byte) = (error.kind, error.offset + 1);
+                let made = guarded(|| (*job).message = text::string(format_args!("{kind} at byte {byte}")));
+                if let Err(panic) = made {
+                    panic.raise(lua);
+                }
                 encode::failure(lua, job, error.offset)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

@@ -7,7 +7,9 @@
 //! plants one on every state of the slice that is on the chain; it raises at each instruction outside the prelude until
 //! the frame that opened the slice is back, which takes it off again and puts back what was there.
 //!
-//! # Proof
+//! # What may raise
+//! Nothing: no Lua function is called but by the `work` of [`tracked`], which may not raise, and by the hook's
+//! [`take_off`].
 //! *Signal safety.* The tick runs at any machine instruction of this thread. It touches atomics, and `lua_gethook*` and
 //! `lua_sethook`, which copy a few words, allocate nothing and may be called from a signal handler on the thread that
 //! runs the state: stock `lua` stops a program on Ctrl-C in just this way.

@@ -2,15 +2,16 @@
 //!
 //! It refuses to be reached from Lua in any other way than through its functions.
 //!
-//! # Proof
-//! The channel lives in a userdata that is upvalue 3 of its functions and of nothing else; it is written there before
-//! the metatable with `__gc` is set. Each function takes its arguments first, works under `guarded` without a Lua call
-//! into the job's buffers, and pushes results last.
+//! # What may raise
+//! Taking arguments, [`enter`] and pushing results. The channel lives in a userdata that is upvalue 3 of its functions
+//! and of nothing else; it is written there before the metatable with `__gc` is set. Each function takes its arguments
+//! first, works under `guarded` without a Lua call into the job's buffers, and pushes results last.
 
 use super::open::push_function;
-use super::state::{enter, guarded, leave, push_bytes, raise, string, Job, Panic, OPTIONS};
+use super::state::{enter, guarded, leave, push_bytes, raise, string, Job, OPTIONS};
 use crate::channel::{Channel, Failure, Found};
 use crate::sys::{error::describe, stdio};
+use crate::text::{self, or_no_memory};
 use crate::wire::Wire;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
@@ -57,11 +58,11 @@ pub unsafe extern "C-unwind" fn open(lua: *mut lua_State) -> c_int {
                 error.errno
             })?;
             let wire = Wire::descriptors(taken.input, taken.output).map_err(|error| {
-                (*job).message = error.to_string();
+                (*job).message = describe(&error);
                 error.raw_os_error().unwrap_or(0)
             })?;
             let channel = Channel::new(wire, &taken.leftover).map_err(|error| {
-                (*job).message = error.kind.to_string();
+                (*job).message = text::string(format_args!("{}", error.kind));
                 libc::ENOMEM
             })?;
             place.write(channel);
@@ -77,7 +78,7 @@ pub unsafe extern "C-unwind" fn open(lua: *mut lua_State) -> c_int {
                 5
             }
             Ok(Err(errno)) => system_failure(lua, job, errno),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -87,7 +88,7 @@ unsafe fn system_failure(lua: *mut lua_State, job: *mut Job, errno: i32) -> c_in
     // SAFETY: the message is the job's; may raise.
     unsafe {
         ffi::lua_pushnil(lua);
-        push_bytes(lua, (*job).message.as_bytes());
+        push_bytes(lua, or_no_memory((*job).message.as_bytes()));
         ffi::lua_pushinteger(lua, i64::from(errno));
         leave(lua, job);
         3
@@ -106,11 +107,12 @@ unsafe fn read(lua: *mut lua_State, work: impl FnOnce(&mut Channel, &mut Vec<u8>
             let found = work(&mut *channel, &mut (*job).source);
             found.map_err(|failure| match failure {
                 Failure::Broken(error) => {
-                    (*job).message = error.kind.to_string();
+                    (*job).message = text::string(format_args!("{}", error.kind));
                     true
                 }
                 Failure::System(error) => {
-                    (*job).message = format!("fkrpc: cannot read from the parent: {}", describe(&error));
+                    (*job).message =
+                        text::string(format_args!("fkrpc: cannot read from the parent: {}", describe(&error)));
                     false
                 }
             })
@@ -129,16 +131,16 @@ unsafe fn read(lua: *mut lua_State, work: impl FnOnce(&mut Channel, &mut Vec<u8>
             }
             Ok(Err(true)) => {
                 ffi::lua_pushnil(lua);
-                push_bytes(lua, (*job).message.as_bytes());
+                push_bytes(lua, or_no_memory((*job).message.as_bytes()));
                 leave(lua, job);
                 2
             }
             Ok(Err(false)) => {
-                push_bytes(lua, (*job).message.as_bytes());
+                push_bytes(lua, or_no_memory((*job).message.as_bytes()));
                 leave(lua, job);
                 ffi::lua_error(lua)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -178,7 +180,7 @@ unsafe extern "C-unwind" fn write(lua: *mut lua_State) -> c_int {
             match guarded(|| (*channel).write(bytes)) {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => raise(lua, b"not enough memory"),
-                Err(Panic) => raise(lua, Panic::TEXT),
+                Err(panic) => panic.raise(lua),
             }
         }
         ffi::lua_settop(lua, 1);
@@ -206,7 +208,7 @@ unsafe extern "C-unwind" fn flush(lua: *mut lua_State) -> c_int {
                 1
             }
             Ok(Err(errno)) => system_failure(lua, job, errno),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

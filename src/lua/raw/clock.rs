@@ -2,9 +2,10 @@
 //!
 //! Functions without upvalues: they touch nothing of the library's state, and a call is one system call and one push.
 //!
-//! # Proof
-//! Nothing here owns memory, and nothing panics.
+//! # What may raise
+//! Arguments. Nothing here owns memory, and the clocks are read under `guarded`.
 
+use super::state::guarded;
 use crate::sys::clock;
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, CStr};
@@ -35,34 +36,50 @@ pub unsafe extern "C-unwind" fn functions(lua: *mut lua_State) -> c_int {
 /// `now_us() -> integer`: microseconds since 1970.
 unsafe extern "C-unwind" fn now_us(lua: *mut lua_State) -> c_int {
     // SAFETY: a C function has room for its results.
-    unsafe { ffi::lua_pushinteger(lua, clock::realtime_us()) };
+    unsafe {
+        match guarded(clock::realtime_us) {
+            Ok(us) => ffi::lua_pushinteger(lua, us),
+            Err(panic) => panic.raise(lua),
+        }
+    }
     1
 }
 
 /// `monotonic_us() -> integer`: microseconds since some moment; never goes back.
 unsafe extern "C-unwind" fn monotonic_us(lua: *mut lua_State) -> c_int {
     // SAFETY: as `now_us`.
-    unsafe { ffi::lua_pushinteger(lua, clock::monotonic_us()) };
+    unsafe {
+        match guarded(clock::monotonic_us) {
+            Ok(us) => ffi::lua_pushinteger(lua, us),
+            Err(panic) => panic.raise(lua),
+        }
+    }
     1
 }
 
 /// `gettime() -> float`: seconds since 1970.
 unsafe extern "C-unwind" fn gettime(lua: *mut lua_State) -> c_int {
     // SAFETY: as `now_us`.
-    unsafe { ffi::lua_pushnumber(lua, clock::realtime()) };
+    unsafe {
+        match guarded(clock::realtime) {
+            Ok(seconds) => ffi::lua_pushnumber(lua, seconds),
+            Err(panic) => panic.raise(lua),
+        }
+    }
     1
 }
 
 /// `sleep(seconds)`: at least so long, whatever signals come.
 unsafe extern "C-unwind" fn sleep(lua: *mut lua_State) -> c_int {
     // SAFETY: raises before anything happens.
-    let seconds = unsafe {
+    unsafe {
         let seconds = ffi::luaL_checknumber(lua, 1);
         if seconds.is_nan() {
             ffi::luaL_argerror(lua, 1, c"number of seconds expected, got NaN".as_ptr());
         }
-        seconds
-    };
-    clock::sleep(seconds);
+        if let Err(panic) = guarded(|| clock::sleep(seconds)) {
+            panic.raise(lua);
+        }
+    }
     0
 }

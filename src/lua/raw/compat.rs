@@ -4,16 +4,17 @@
 //! They refuse nothing themselves: what the scanners or this Lua's stack refuse goes to a function of the prelude that
 //! knows the old decoder's leniencies, and what the walk refuses is raised.
 //!
-//! # Proof
-//! As for [`super::json`]: arguments first, scanning and walking under `guarded`, results from the job. The job is given
-//! back before the prelude's function is called.
+//! # What may raise
+//! As for [`super::json`]: arguments first, scanning and walking under `guarded`, results from the job. The job is
+//! given back before the prelude's function is called. The hook finder, which `lua_pcall` calls in the middle of a
+//! walk, may raise and owns nothing.
 
 use super::builder::Builder;
 use super::cbor::Cbor;
 use super::hook::FINDER;
 use super::json::Json;
 use super::open::push_upvalues;
-use super::state::{enter, guarded, leave, push_bytes, raise, string, Panic};
+use super::state::{enter, guarded, leave, push_bytes, string};
 use super::walk::{Fail, Format, Policy, Walk};
 use super::{encode, path};
 use crate::codec::{cbor, json, Big, CodecError, ErrorKind};
@@ -138,7 +139,11 @@ unsafe fn encode_or_raise<F: Format>(lua: *mut lua_State, format: F, policy: Pol
     let marker = 0u8;
     // SAFETY: see the module's proof; `prepare` may raise and comes before anything else.
     unsafe {
-        ffi::lua_settop(lua, 2);
+        match ffi::lua_gettop(lua) {
+            1 => ffi::lua_pushnil(lua), // most calls; cheaper than settop
+            2 => {}
+            _ => ffi::lua_settop(lua, 2),
+        }
         let job = enter(lua, &marker);
         let mut walk = Walk::prepare(lua, job, format, policy);
         match guarded(|| walk.run_last(1)) {
@@ -156,7 +161,9 @@ unsafe fn encode_or_raise<F: Format>(lua: *mut lua_State, format: F, policy: Pol
                 lenient(lua)
             }
             Ok(Err(fail)) => {
-                (*job).out = path::text(&*job, "", fail);
+                if let Err(panic) = guarded(|| (*job).out = path::text(&*job, "", fail)) {
+                    panic.raise(lua);
+                }
                 ffi::luaL_where(lua, 1);
                 push_bytes(lua, who);
                 push_bytes(lua, &(*job).out);
@@ -164,7 +171,7 @@ unsafe fn encode_or_raise<F: Format>(lua: *mut lua_State, format: F, policy: Pol
                 leave(lua, job);
                 ffi::lua_error(lua)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -216,7 +223,7 @@ unsafe extern "C-unwind" fn json_decode(lua: *mut lua_State) -> c_int {
                 leave(lua, job);
                 lenient(lua)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -293,7 +300,7 @@ unsafe extern "C-unwind" fn cbor_decode(lua: *mut lua_State) -> c_int {
                 leave(lua, job);
                 lenient(lua)
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

@@ -1,20 +1,22 @@
 //! Connections as userdata: making, closing, looking at them.
 //!
-//! # Proof
-//! A connection's Rust value lives in a userdata with a `__gc`; it is written there before the metatable is set. The
-//! functions take arguments first, do the Lua-free work under `guarded`, and push results last; nothing with a
-//! destructor lies on the Rust stack while Lua may raise.
+//! # What may raise
+//! Taking arguments, making userdata, [`enter`] and pushing results. A connection's Rust value lives in a userdata with
+//! a `__gc`; it is written there before the metatable is set, and between the two nothing raises. The functions take
+//! arguments first, do the Lua-free work under `guarded`, and push results last; nothing with a destructor lies on the
+//! Rust stack while Lua may raise, and no lock or borrow outlives a guarded section.
 
 use super::cbor::{self, Cbor};
 use super::json;
-use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, Job, Panic, ANCHORS};
+use super::receive::out_of_memory;
+use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, Job, ANCHORS};
 use super::walk::Policy;
 use crate::connection::Connection;
 use crate::envelope::Encoding;
 use crate::message::Keys;
 use crate::peer::{Peer, Scan};
-use crate::sys::stdio;
-use crate::text;
+use crate::sys::{error::describe, stdio};
+use crate::text::{self, or_no_memory};
 use crate::wire::Wire;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
@@ -154,7 +156,7 @@ unsafe fn system_failure(lua: *mut lua_State, job: *mut Job, errno: i32) -> c_in
     // SAFETY: the message is the job's; may raise.
     unsafe {
         ffi::lua_pushnil(lua);
-        push_bytes(lua, (*job).message.as_bytes());
+        push_bytes(lua, or_no_memory((*job).message.as_bytes()));
         ffi::lua_pushinteger(lua, i64::from(errno));
         leave(lua, job);
         3
@@ -177,24 +179,24 @@ pub unsafe extern "C-unwind" fn stdio(lua: *mut lua_State) -> c_int {
         let at = ffi::lua_gettop(lua);
         let job = enter(lua, &marker);
         let opened = guarded(|| -> Result<(), i32> {
-            let fail = |job: *mut Job, message: String, errno: i32| {
+            let fail = |message: String, errno: i32| {
                 (*job).message = message;
                 errno
             };
             if TAKEN.swap(true, Ordering::Relaxed) {
                 let text = "cannot serve over stdio: stdin and stdout of this process have already become a peer's";
-                return Err(fail(job, text.into(), libc::EBUSY));
+                return Err(fail(text::copy(text), libc::EBUSY));
             }
             let taken = stdio::take().inspect_err(|_| TAKEN.store(false, Ordering::Relaxed));
-            let taken = taken.map_err(|error| fail(job, error.message, error.errno))?;
+            let taken = taken.map_err(|error| fail(error.message, error.errno))?;
             let wire = Wire::descriptors(taken.input, taken.output)
-                .map_err(|error| fail(job, error.to_string(), error.raw_os_error().unwrap_or(0)))?;
+                .map_err(|error| fail(describe(&error), error.raw_os_error().unwrap_or(0)))?;
             let mut conn = make(speech, wire);
             conn.core
                 .peer
                 .inbox
                 .append(&taken.leftover)
-                .map_err(|error| fail(job, text::string(format_args!("{}", error.kind)), libc::ENOMEM))?;
+                .map_err(|error| fail(text::string(format_args!("{}", error.kind)), libc::ENOMEM))?;
             place.write(conn);
             Ok(())
         });
@@ -206,7 +208,7 @@ pub unsafe extern "C-unwind" fn stdio(lua: *mut lua_State) -> c_int {
                 1
             }
             Ok(Err(errno)) => system_failure(lua, job, errno),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -223,12 +225,15 @@ pub unsafe extern "C-unwind" fn pair(lua: *mut lua_State) -> c_int {
         let at = ffi::lua_gettop(lua);
         let other = new_place(lua);
         let made = guarded(|| {
-            let (left, right) = Wire::pair();
+            let (left, right) = Wire::pair()?;
             one.write(make(speech, left));
             other.write(make(speech, right));
+            Ok(())
         });
-        if made.is_err() {
-            raise(lua, Panic::TEXT);
+        match made {
+            Ok(Ok(())) => {}
+            Ok(Err(kind)) => out_of_memory(lua, kind),
+            Err(panic) => panic.raise(lua),
         }
         finish(lua, at);
         finish(lua, at + 1);
@@ -251,11 +256,11 @@ pub unsafe extern "C-unwind" fn adopt(lua: *mut lua_State) -> c_int {
         let job = enter(lua, &marker);
         let opened = guarded(|| -> Result<(), i32> {
             let (input, output) = (*process).take_pipes().ok_or_else(|| {
-                (*job).message = "the process's pipes are already taken".into();
+                (*job).message = text::copy("the process's pipes are already taken");
                 libc::EBADF
             })?;
             let wire = Wire::descriptors(output, input).map_err(|error| {
-                (*job).message = error.to_string();
+                (*job).message = describe(&error);
                 error.raw_os_error().unwrap_or(0)
             })?;
             place.write(make(speech, wire));
@@ -268,7 +273,7 @@ pub unsafe extern "C-unwind" fn adopt(lua: *mut lua_State) -> c_int {
                 1
             }
             Ok(Err(errno)) => system_failure(lua, job, errno),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

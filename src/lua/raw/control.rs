@@ -1,12 +1,14 @@
 //! Closing, stopping, naming a connection, and looking at it.
 //!
-//! # Proof
-//! As for [`super::connection`].
+//! # What may raise
+//! Taking arguments and pushing results, as for [`super::connection`]: the work between is guarded, and only `Copy`
+//! numbers leave it.
 
 use super::connection::check;
 use super::send::push_closed;
-use super::state::{enter, guarded, leave, raise, Panic};
+use super::state::{enter, guarded, leave};
 use crate::peer::Garbage;
+use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
@@ -18,8 +20,8 @@ pub unsafe extern "C-unwind" fn close(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let conn = check(lua, 1);
-        if guarded(|| (*conn).core.close()).is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = guarded(|| (*conn).core.close()) {
+            panic.raise(lua);
         }
     }
     0
@@ -33,8 +35,8 @@ pub unsafe extern "C-unwind" fn close_output(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let conn = check(lua, 1);
-        if guarded(|| (*conn).core.wire.close_output()).is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = guarded(|| (*conn).core.wire.close_output()) {
+            panic.raise(lua);
         }
     }
     0
@@ -47,7 +49,10 @@ pub unsafe extern "C-unwind" fn close_output(lua: *mut lua_State) -> c_int {
 pub unsafe extern "C-unwind" fn stop(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
-        (*check(lua, 1)).core.stop();
+        let conn = check(lua, 1);
+        if let Err(panic) = guarded(|| (*conn).core.stop()) {
+            panic.raise(lua);
+        }
     }
     0
 }
@@ -61,9 +66,9 @@ pub unsafe extern "C-unwind" fn name(lua: *mut lua_State) -> c_int {
     unsafe {
         let conn = check(lua, 1);
         ffi::luaL_checktype(lua, 2, ffi::LUA_TSTRING);
-        let text = super::state::string(lua, 2);
-        if guarded(|| (*conn).core.name = String::from_utf8_lossy(text).into_owned()).is_err() {
-            raise(lua, Panic::TEXT);
+        let bytes = super::state::string(lua, 2);
+        if let Err(panic) = guarded(|| (*conn).core.name = Some(text::lossy(bytes))) {
+            panic.raise(lua);
         }
     }
     0
@@ -76,7 +81,10 @@ pub unsafe extern "C-unwind" fn name(lua: *mut lua_State) -> c_int {
 pub unsafe extern "C-unwind" fn mute(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
-        (*check(lua, 1)).core.quiet = true;
+        let conn = check(lua, 1);
+        if let Err(panic) = guarded(|| (*conn).core.quiet = true) {
+            panic.raise(lua);
+        }
     }
     0
 }
@@ -89,19 +97,25 @@ pub unsafe extern "C-unwind" fn mute(lua: *mut lua_State) -> c_int {
 pub unsafe extern "C-unwind" fn configure(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof; plain conversions of what the prelude has checked.
     unsafe {
-        let core = &mut (*check(lua, 1)).core;
+        let conn = check(lua, 1);
         let size = |index| usize::try_from(ffi::lua_tointeger(lua, index)).unwrap_or(usize::MAX);
-        core.peer.inbox.set_limit(size(2));
-        core.sending.unmoved = (ffi::lua_type(lua, 3) == ffi::LUA_TNUMBER).then(|| {
-            (ffi::lua_tonumber(lua, 3).clamp(0.0, 1e9) * 1e6) as i64 // OK because it is at most 1e15
+        let configured = guarded(|| {
+            let core = &mut (*conn).core;
+            core.peer.inbox.set_limit(size(2));
+            core.sending.unmoved = (ffi::lua_type(lua, 3) == ffi::LUA_TNUMBER).then(|| {
+                (ffi::lua_tonumber(lua, 3).clamp(0.0, 1e9) * 1e6) as i64 // OK because it is at most 1e15
+            });
+            core.sending.batch = size(4);
+            core.sending.ahead = size(5);
+            core.peer.garbage = match ffi::lua_tointeger(lua, 6) {
+                1 => Garbage::Log,
+                2 => Garbage::Error,
+                _ => Garbage::Answer,
+            };
         });
-        core.sending.batch = size(4);
-        core.sending.ahead = size(5);
-        core.peer.garbage = match ffi::lua_tointeger(lua, 6) {
-            1 => Garbage::Log,
-            2 => Garbage::Error,
-            _ => Garbage::Answer,
-        };
+        if let Err(panic) = configured {
+            panic.raise(lua);
+        }
     }
     0
 }
@@ -116,7 +130,10 @@ const CORKED: usize = 1 << 20;
 pub unsafe extern "C-unwind" fn cork(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
-        (*check(lua, 1)).core.cork(CORKED);
+        let conn = check(lua, 1);
+        if let Err(panic) = guarded(|| (*conn).core.cork(CORKED)) {
+            panic.raise(lua);
+        }
     }
     0
 }
@@ -143,7 +160,7 @@ pub unsafe extern "C-unwind" fn uncork(lua: *mut lua_State) -> c_int {
                 push_closed(lua, conn, job);
                 2
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         };
         leave(lua, job);
         count

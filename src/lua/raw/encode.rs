@@ -1,10 +1,11 @@
 //! What the codecs' entry points share: running a walk and handing over its bytes, reading arguments, failing.
 //!
-//! # Proof
-//! As for [`super::json`]: the buffers are the job's, nothing is owned across a call that may raise.
+//! # What may raise
+//! `enter`, `Walk::prepare`, arguments and pushes. As for [`super::json`]: the buffers are the job's, nothing is owned
+//! across a call that may raise (a walk owns nothing, asserted there).
 
 use super::path;
-use super::state::{enter_of, guarded, leave, push_bytes, raise, Job, Panic, State};
+use super::state::{enter_of, guarded, leave, push_bytes, Job, State};
 use super::walk::{Fail, Format, Policy, Walk};
 use crate::codec::{Big, ErrorKind, Integers};
 use crate::text::or_no_memory;
@@ -57,13 +58,15 @@ pub unsafe fn value_then<F: Format>(
                 ffi::lua_error(lua) // the hook's own error, which is on top of the stack
             }
             Ok(Err(fail)) => {
-                (*job).out = path::text(&*job, "", fail);
+                if let Err(panic) = guarded(|| (*job).out = path::text(&*job, "", fail)) {
+                    panic.raise(lua);
+                }
                 ffi::lua_pushnil(lua);
                 push_bytes(lua, or_no_memory(&(*job).out));
                 leave(lua, job);
                 2
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Locks on Lua's own file handles, and hard links.
 //!
-//! # Proof
-//! Arguments first; the system calls run under `guarded` with bytes that lie on the Lua stack; results last.
+//! # What may raise
+//! Taking arguments, `enter` and pushing results. The system calls run under `guarded` with bytes that lie on the Lua
+//! stack; an `io::Error`, which has a destructor, does not leave that section: its errno does.
 
-use super::state::{enter, guarded, leave, push_bytes, raise, string, Panic};
+use super::state::{enter, guarded, leave, push_bytes, raise, string};
 use crate::sys::lock::{self, Lock};
+use crate::text::or_no_memory;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_int, c_void};
 use std::os::fd::BorrowedFd;
@@ -44,12 +46,12 @@ unsafe fn answer(lua: *mut lua_State, work: impl FnOnce() -> std::io::Result<()>
             }
             Ok(Err(errno)) => {
                 ffi::lua_pushnil(lua);
-                push_bytes(lua, (*job).message.as_bytes());
+                push_bytes(lua, or_no_memory((*job).message.as_bytes()));
                 ffi::lua_pushinteger(lua, i64::from(errno));
                 leave(lua, job);
                 3
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! The same functions serve the process and every root: upvalue 3 is nil, or the userdata of a root.
 //!
-//! # Proof
-//! Arguments are read first: that raises, and owns nothing. The work runs under `guarded` and calls no Lua function that
-//! raises; its results are left in the job or are `Copy`. Only then values are pushed, from the job.
+//! # What may raise
+//! Taking arguments, `enter` and pushing results. Arguments are read first: that raises, and owns nothing. The work
+//! runs under `guarded` and calls no Lua function that raises; its results are left in the job or are `Copy`. Only then
+//! values are pushed, from the job.
 
 pub mod arguments;
 pub mod result;

@@ -1,12 +1,14 @@
 //! Handing a request or a reply over to Lua: what [`super::receive`] pushes.
 //!
-//! # Proof
-//! As there: everything comes from the job, nothing with a destructor is on the Rust stack.
+//! # What may raise
+//! Every push. As in [`super::receive`] everything pushed comes from the job, or (a string id) from the heap block of a
+//! slot that only the reply releases; nothing with a destructor is on the Rust stack, and no reference into the
+//! connection lives across a push, because finalizers may call it.
 
 use super::builder::Builder;
 use super::connection::Conn;
 use super::keys;
-use super::state::{anchor, guarded, push_bytes, raise, Job, Panic, ANCHORS};
+use super::state::{anchor, guarded, push_bytes, raise, Job, ANCHORS};
 use crate::codec::tape::Node;
 use crate::codec::ErrorKind;
 use crate::message::{standard_message, Id};
@@ -156,8 +158,8 @@ unsafe fn push_invalid_reply(lua: *mut lua_State, job: *mut Job, what: &str, kin
                 None => text::copy(what),
             };
         });
-        if made.is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = made {
+            panic.raise(lua);
         }
         ffi::lua_pushnil(lua);
         ffi::lua_createtable(lua, 0, 3);

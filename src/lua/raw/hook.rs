@@ -1,10 +1,10 @@
-//! Protected calls out of a walk: the encoding hook (`__tocbor`), the next pair of a table that a hook may have changed,
-//! raw fields, LuaJIT's 64-bit cdata.
+//! Protected calls out of a walk: the encoding hook (`__tocbor`), the next pair of a table that a hook may have
+//! changed, raw fields, LuaJIT's 64-bit cdata.
 //!
-//! # Proof
-//! Whatever may raise (field access through metamethods, the hook itself) runs inside a function called by
-//! `lua_pcall`, which catches it. That function and the field names wait in the anchors table, from where
-//! `lua_rawgeti` fetches them without allocating; nothing else here can raise.
+//! # What may raise
+//! [`tocbor`] and [`next_pair`], which run inside a function called by `lua_pcall`, which catches it; they own nothing.
+//! Nothing else: that function and the field names wait in the anchors table, from where `lua_rawgeti` fetches them
+//! without allocating. What LuaJIT's cdata say of themselves is parsed without allocating.
 
 use super::state::{anchor, string, ANCHORS};
 use super::walk::Fail;

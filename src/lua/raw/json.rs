@@ -1,14 +1,15 @@
 //! `json.encode` and `json.decode`.
 //!
-//! # Proof
-//! Arguments are taken before anything is owned; scanning and walking run under `guarded`; results are pushed from
-//! the job's buffers, so an error raised by a push skips nothing. The job of a call that is left by an error is found
-//! and cleared by the next call (see [`super::state`]).
+//! # What may raise
+//! Arguments, [`enter`], `Walk::prepare`, the builder and the pushes of results. Arguments are taken before anything is
+//! owned; scanning, walking and the texts of errors run under `guarded`; results are pushed from the job's buffers, so
+//! an error raised by a push skips nothing. The job of a call that is left by an error is found and cleared by the next
+//! call (see [`super::state`]).
 
 use super::builder::Builder;
 use super::encode;
 use super::short;
-use super::state::{enter_of, guarded, leave, raise, state, string, Job, Panic, State, OPTIONS};
+use super::state::{enter_of, guarded, leave, state, string, Job, State, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::json::{self, ScanOptions};
 use crate::codec::{CodecError, ErrorKind, Excerpt};
@@ -173,7 +174,7 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
         match scanned {
             Ok(Ok(next)) => {
                 let builder = Builder::new(lua, job, text);
-                builder.push(0);
+                builder.push_at_entry(0);
                 leave(lua, job);
                 if start.is_none() {
                     return 1;
@@ -182,7 +183,7 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
                 2
             }
             Ok(Err(error)) => refuse(lua, job, text, error),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -193,15 +194,20 @@ pub unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
 /// In a raw function whose frame owns nothing.
 #[cold]
 pub unsafe fn refuse(lua: *mut lua_State, job: *mut Job, text: &[u8], error: CodecError) -> c_int {
-    let (line, column) = error.line_column(text);
-    let (kind, byte) = (error.kind, error.offset + 1);
-    let near = Excerpt {
-        text,
-        offset: error.offset,
-    };
     // SAFETY: by contract; the message is the job's before anything can raise.
     unsafe {
-        (*job).message = text::string(format_args!("{kind} at line {line} col {column} (byte {byte}){near}"));
+        let made = guarded(|| {
+            let (line, column) = error.line_column(text);
+            let (kind, byte) = (error.kind, error.offset + 1);
+            let near = Excerpt {
+                text,
+                offset: error.offset,
+            };
+            (*job).message = text::string(format_args!("{kind} at line {line} col {column} (byte {byte}){near}"));
+        });
+        if let Err(panic) = made {
+            panic.raise(lua);
+        }
         encode::failure(lua, job, error.offset)
     }
 }

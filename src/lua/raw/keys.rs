@@ -2,6 +2,11 @@
 //!
 //! It refuses to cache values: measured, only keys repeat often enough. The strings themselves are in the anchors
 //! table's key table at the slot's number, so that the collector sees them.
+//!
+//! # What may raise
+//! [`push`], wherever a string is made or put into the key table. Nothing is owned: a key is a slice of the job's or of
+//! a Lua string, and the slot is filled after the string is in the table. The cache is written without a Lua call
+//! between reading and writing a slot, so that a finalizer which decodes finds it whole.
 
 use super::state::{anchor, push_bytes, State, ANCHORS};
 use mlua::ffi::{self, lua_State};

@@ -1,12 +1,13 @@
 //! Looking at a connection: its counters, its latencies, a trace of its messages, and the messages themselves.
 //!
-//! # Proof
-//! As for [`super::connection`].
+//! # What may raise
+//! As for [`super::connection`]: the arguments' checks come first, what is done runs under `guarded` without Lua, and
+//! what is pushed afterwards is a copy or the job's.
 
 use super::chain;
 use super::connection::{check, deadline};
 use super::receive::{out_of_memory, push_event};
-use super::state::{enter, guarded, leave, push_bytes, raise, string, Panic};
+use super::state::{enter, guarded, leave, push_bytes, string};
 use crate::codec::ErrorKind;
 use crate::envelope::Encoding;
 use crate::latency::Summary;
@@ -53,28 +54,34 @@ pub unsafe extern "C-unwind" fn stats(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof; numbers only, copied before anything is pushed.
     unsafe {
         let conn = check(lua, 1);
-        let core = &raw const (*conn).core;
-        let stats = (*core).peer.stats;
-        let open = (*core).is_open();
-        let counts = [
-            (c"received", stats.received),
-            (c"requests", stats.requests),
-            (c"replies", stats.replies),
-            (c"strays", stats.strays),
-            (c"malformed", stats.malformed),
-            (c"garbage", stats.garbage),
-            (c"unhandled", stats.unhandled),
-            (c"errors_received", stats.errors_received),
-            (c"bytes_received", (*core).peer.inbox.total()),
-            (c"sent", stats.sent),
-            (c"errors_sent", stats.errors_sent),
-            (c"bytes_sent", stats.bytes_sent),
-            (c"queued", (*core).outbox.len() as u64), // OK because usize is at most 64 bits
-            (c"unread", (*core).peer.inbox.len() as u64), // OK because usize is at most 64 bits
-            (c"waiting", (*core).peer.waiting() as u64), // OK because usize is at most 64 bits
-        ];
-        let latency = (*core).peer.latency.as_ref();
-        let latency = latency.map(|latency| (latency.calls.summary(), latency.handlers.summary()));
+        let seen = guarded(|| {
+            let core = &raw const (*conn).core;
+            let stats = (*core).peer.stats;
+            let latency = (*core).peer.latency();
+            let latency = latency.map(|latency| (latency.calls.summary(), latency.handlers.summary()));
+            let counts = [
+                (c"received", stats.received),
+                (c"requests", stats.requests),
+                (c"replies", stats.replies),
+                (c"strays", stats.strays),
+                (c"malformed", stats.malformed),
+                (c"garbage", stats.garbage),
+                (c"unhandled", stats.unhandled),
+                (c"errors_received", stats.errors_received),
+                (c"bytes_received", (*core).peer.inbox.total()),
+                (c"sent", stats.sent),
+                (c"errors_sent", stats.errors_sent),
+                (c"bytes_sent", stats.bytes_sent),
+                (c"queued", (*core).outbox.len() as u64), // OK because usize is at most 64 bits
+                (c"unread", (*core).peer.inbox.len() as u64), // OK because usize is at most 64 bits
+                (c"waiting", (*core).peer.waiting() as u64), // OK because usize is at most 64 bits
+            ];
+            (counts, latency, (*core).is_open())
+        });
+        let (counts, latency, open) = match seen {
+            Ok(seen) => seen,
+            Err(panic) => panic.raise(lua),
+        };
         ffi::lua_createtable(lua, 0, 18);
         for (name, value) in counts {
             set_count(lua, name, value);
@@ -101,8 +108,10 @@ pub unsafe extern "C-unwind" fn measure(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let conn = check(lua, 1);
-        if guarded(|| (*conn).core.peer.latency = Some(Box::default())).is_err() {
-            raise(lua, Panic::TEXT);
+        match guarded(|| (*conn).core.peer.measure()) {
+            Ok(Ok(())) => {}
+            Ok(Err(kind)) => out_of_memory(lua, kind),
+            Err(panic) => panic.raise(lua),
         }
     }
     0
@@ -135,7 +144,7 @@ pub unsafe extern "C-unwind" fn trace(lua: *mut lua_State) -> c_int {
             };
             match Trace::create(path, size, about) {
                 Ok(trace) => {
-                    (*conn).core.trace = Some(Box::new(trace));
+                    (*conn).core.trace = Some(trace);
                     Ok(())
                 }
                 Err(error) => {
@@ -157,7 +166,7 @@ pub unsafe extern "C-unwind" fn trace(lua: *mut lua_State) -> c_int {
                 ffi::lua_pushinteger(lua, i64::from(errno));
                 3
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         };
         leave(lua, job);
         count
@@ -185,15 +194,15 @@ pub unsafe extern "C-unwind" fn receive_raw(lua: *mut lua_State) -> c_int {
             Ok(Ok(Some(event))) => push_event(lua, conn, job, event),
             Ok(Err(error)) if error.kind == ErrorKind::OutOfMemory => out_of_memory(lua, error.kind),
             Ok(Err(error)) => {
-                if guarded(|| (*job).message = text::string(format_args!("{error}"))).is_err() {
-                    raise(lua, Panic::TEXT);
+                if let Err(panic) = guarded(|| (*job).message = text::string(format_args!("{error}"))) {
+                    panic.raise(lua);
                 }
                 ffi::lua_pushnil(lua);
                 push_bytes(lua, b"garbage");
                 push_bytes(lua, (*job).message.as_bytes());
                 3
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         };
         leave(lua, job);
         count

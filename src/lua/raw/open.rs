@@ -3,9 +3,9 @@
 //! Every submodule is made once per state and cached in the anchors table, so that `require "fkrpc".json` and
 //! `require "fkrpc.json"` are the same table, in whatever order they are asked for.
 //!
-//! # Proof
-//! Everything here may raise and owns nothing: the state is written into its userdata before the userdata gets the
-//! metatable whose `__gc` empties it.
+//! # What may raise
+//! Everything here, and it owns nothing: the state is written into its userdata before the userdata gets the metatable
+//! whose `__gc` empties it, and has no buffers yet. The finalizers work under `guarded` and raise nothing.
 
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
@@ -101,7 +101,7 @@ unsafe extern "C-unwind" fn finalize_state(lua: *mut lua_State) -> c_int {
         if !place.is_null() && ffi::lua_getmetatable(lua, 1) != 0 {
             ffi::lua_pushnil(lua);
             ffi::lua_setmetatable(lua, 1);
-            (*place).finalize();
+            let _ = super::state::guarded(|| (*place).finalize());
         }
     }
     0
@@ -308,7 +308,11 @@ unsafe fn push_module(lua: *mut lua_State, anchors: c_int, name: &[u8]) -> c_int
         if ffi::lua_type(lua, -1) != ffi::LUA_TNIL {
             return 1;
         }
-        let Some(module) = modules::find(name) else { return 0 };
+        let module = match super::state::guarded(|| modules::find(name)) {
+            Ok(Some(module)) => module,
+            Ok(None) => return 0,
+            Err(panic) => panic.raise(lua),
+        };
         let status = load::load(lua, module);
         if status != ffi::LUA_OK {
             ffi::lua_error(lua);

@@ -1,6 +1,9 @@
 //! Texts for values that cannot be encoded: the path to the value and what is wrong with it.
 //!
 //! It refuses to print long or binary keys in full. Memory may be what failed: what there is none for is left out.
+//!
+//! # What may raise
+//! Nothing: no Lua function is called. It runs under `guarded`.
 
 use super::state::Job;
 use super::walk::Fail;

@@ -1,13 +1,17 @@
 //! Child processes as userdata: starting, waiting, signalling.
 //!
-//! # Proof
-//! As for [`super::connection`]: the process is written into its userdata before the metatable is set; system calls
-//! run under `guarded`, where the only Lua calls are raw reads that cannot raise.
+//! # What may raise
+//! Taking arguments, `enter`, pushing results. As for [`super::connection`]: the process is written into its userdata
+//! before the metatable is set; system calls run under `guarded`, where the only Lua calls are raw reads that cannot
+//! raise, and what has a destructor there (arguments, errors) does not leave it.
 
-use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, string, Panic, ANCHORS};
+use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, string, ANCHORS};
+use crate::sys::error::describe;
 use crate::sys::process::{self, Command, Process};
+use crate::text::{self, or_no_memory};
 use mlua::ffi::{self, lua_State};
-use std::ffi::{c_int, OsStr, OsString};
+use std::collections::TryReserveError;
+use std::ffi::{c_int, OsStr};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -62,39 +66,45 @@ pub unsafe extern "C-unwind" fn collect(lua: *mut lua_State) -> c_int {
 }
 
 /// The strings of the array at `index`, as long as they are strings. They stay alive because the table holds them.
-unsafe fn strings<'a>(lua: *mut lua_State, index: c_int) -> Vec<&'a OsStr> {
+unsafe fn strings<'a>(lua: *mut lua_State, index: c_int) -> Result<Vec<&'a OsStr>, TryReserveError> {
     // SAFETY: raw reads, no conversions: nothing raises.
     unsafe {
         let mut found = Vec::new();
-        for i in 1..=ffi::lua_rawlen(lua, index) {
+        let count = ffi::lua_rawlen(lua, index);
+        found.try_reserve_exact(count)?;
+        for i in 1..=count {
             ffi::lua_rawgeti(lua, index, i as i64); // OK because a table has fewer items than i64::MAX
             if ffi::lua_type(lua, -1) == ffi::LUA_TSTRING {
                 found.push(OsStr::from_bytes(string(lua, -1)));
             }
             ffi::lua_settop(lua, -2);
         }
-        found
+        Ok(found)
     }
 }
 
+/// Changes to the environment: names and values.
+type Changes<'a> = Vec<(&'a OsStr, Option<&'a OsStr>)>;
+
 /// The pairs of the array `{ name, value or false, ... }` at `index`; false removes a variable.
-unsafe fn environment(lua: *mut lua_State, index: c_int) -> Vec<(OsString, Option<OsString>)> {
+unsafe fn environment<'a>(lua: *mut lua_State, index: c_int) -> Result<Changes<'a>, TryReserveError> {
     // SAFETY: as `strings`.
     unsafe {
         let mut pairs = Vec::new();
         let count = ffi::lua_rawlen(lua, index) / 2;
+        pairs.try_reserve_exact(count)?;
         for i in 0..count as i64 {
             // OK because a table has fewer items than i64::MAX
             ffi::lua_rawgeti(lua, index, i * 2 + 1);
             ffi::lua_rawgeti(lua, index, i * 2 + 2);
-            let text = |at| OsStr::from_bytes(string(lua, at)).to_os_string();
+            let text = |at| OsStr::from_bytes(string(lua, at));
             if ffi::lua_type(lua, -2) == ffi::LUA_TSTRING {
                 let value = (ffi::lua_type(lua, -1) == ffi::LUA_TSTRING).then(|| text(-1));
                 pairs.push((text(-2), value));
             }
             ffi::lua_settop(lua, -3);
         }
-        pairs
+        Ok(pairs)
     }
 }
 
@@ -111,17 +121,26 @@ pub unsafe extern "C-unwind" fn spawn(lua: *mut lua_State) -> c_int {
         let place = ffi::lua_newuserdata(lua, size_of::<Child>()).cast::<Child>();
         let job = enter(lua, &marker);
         let started = guarded(|| -> Result<(), i32> {
-            let argv = strings(lua, 1);
-            let Some((program, args)) = argv.split_first() else {
-                (*job).message = "no program to run".into();
-                return Err(libc::EINVAL);
+            let no_memory = |_| {
+                (*job).message = text::copy("cannot run a program: not enough memory");
+                libc::ENOMEM
             };
+            let mut args = strings(lua, 1).map_err(no_memory)?;
+            if args.is_empty() {
+                (*job).message = text::copy("no program to run");
+                return Err(libc::EINVAL);
+            }
+            let program = args.remove(0); // OK because it is not empty
             let has_env = ffi::lua_type(lua, 2) == ffi::LUA_TTABLE;
             let has_cwd = ffi::lua_type(lua, 3) == ffi::LUA_TSTRING;
             let command = Command {
                 program,
-                args: args.to_vec(),
-                env: if has_env { environment(lua, 2) } else { Vec::new() },
+                args,
+                env: if has_env {
+                    environment(lua, 2).map_err(no_memory)?
+                } else {
+                    Vec::new()
+                },
                 cwd: has_cwd.then(|| Path::new(OsStr::from_bytes(string(lua, 3)))),
             };
             let process = process::spawn(&command).map_err(|error| {
@@ -140,12 +159,12 @@ pub unsafe extern "C-unwind" fn spawn(lua: *mut lua_State) -> c_int {
             }
             Ok(Err(errno)) => {
                 ffi::lua_pushnil(lua);
-                push_bytes(lua, (*job).message.as_bytes());
+                push_bytes(lua, or_no_memory((*job).message.as_bytes()));
                 ffi::lua_pushinteger(lua, i64::from(errno));
                 leave(lua, job);
                 3
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -158,13 +177,13 @@ unsafe fn io_failure(lua: *mut lua_State, what: &str, errno: i32) -> c_int {
         let job = enter(lua, &marker);
         let made = guarded(|| {
             let error = io::Error::from_raw_os_error(errno);
-            (*job).message = format!("{what}: {}", crate::sys::error::describe(&error));
+            (*job).message = text::string(format_args!("{what}: {}", describe(&error)));
         });
-        if made.is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = made {
+            panic.raise(lua);
         }
         ffi::lua_pushnil(lua);
-        push_bytes(lua, (*job).message.as_bytes());
+        push_bytes(lua, or_no_memory((*job).message.as_bytes()));
         ffi::lua_pushinteger(lua, i64::from(errno));
         leave(lua, job);
         3
@@ -203,7 +222,7 @@ pub unsafe extern "C-unwind" fn wait(lua: *mut lua_State) -> c_int {
             Ok(Err(errno)) => {
                 return io_failure(lua, "cannot wait for the process", errno);
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         };
         ffi::lua_createtable(lua, 0, 5);
         let number = |name: &std::ffi::CStr, value: Option<i64>| {
@@ -231,7 +250,10 @@ pub unsafe extern "C-unwind" fn pid(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let child = check(lua, 1);
-        ffi::lua_pushinteger(lua, i64::from((*child).process.pid()));
+        match guarded(|| (*child).process.pid()) {
+            Ok(pid) => ffi::lua_pushinteger(lua, i64::from(pid)),
+            Err(panic) => panic.raise(lua),
+        }
         1
     }
 }
@@ -256,7 +278,7 @@ pub unsafe extern "C-unwind" fn signal(lua: *mut lua_State) -> c_int {
                 1
             }
             Ok(Err(errno)) => io_failure(lua, "cannot signal the process", errno),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

@@ -2,17 +2,21 @@
 //!
 //! They refuse ranges that are empty or too wide with an error, where Qt's build aborts the process.
 //!
-//! # Proof
-//! Generators have no destructor, so that a longjmp can skip none. They are told by what their userdata holds, its
-//! size and its mark, and not by a metatable: that is two calls instead of four, and a metatable that was given to
-//! another userdata (by the debug library) opens nothing. A pointer to a generator is good while its userdata is an
-//! argument, also across metamethods; no reference to it lives while Lua runs. The generator's own code cannot panic:
-//! it allocates nothing and its indices are in range.
+//! # What may raise
+//! Arguments, and metamethods of a table that is shuffled. Generators have no destructor (asserted below), so that a
+//! longjmp can skip none. They are told by what their userdata holds, its size and its mark, and not by a metatable:
+//! that is two calls instead of four, and a metatable that was given to another userdata (by the debug library) opens
+//! nothing. A pointer to a generator is good while its userdata is an argument, also across metamethods; no reference
+//! to it lives while Lua runs.
 
 use super::argument::{self, check_integer, optional_integer, push_integer, FLOATS_ALONE};
+use super::state::guarded;
 use crate::random::{game, Draw, QRandomGenerator, RangeError};
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, CStr};
+
+// Nothing that a longjmp could skip: see the module's proof.
+const _: () = assert!(!std::mem::needs_drop::<Held>());
 
 /// The name of both classes.
 pub const NAME: &CStr = c"QRandomGenerator";
@@ -141,12 +145,26 @@ pub unsafe extern "C-unwind" fn random(lua: *mut lua_State) -> c_int {
     unsafe {
         let generator = check(lua);
         let (low, high) = limits(lua);
-        match (*generator).random(low, high) {
-            Ok(Draw::Integer(number)) => push_integer(lua, number.into()),
-            Ok(Draw::Float(number)) => ffi::lua_pushnumber(lua, number),
-            Err(error) => range_error(lua, 3, error),
+        match guarded(|| (*generator).random(low, high)) {
+            Ok(Ok(Draw::Integer(number))) => push_integer(lua, number.into()),
+            Ok(Ok(Draw::Float(number))) => ffi::lua_pushnumber(lua, number),
+            Ok(Err(error)) => range_error(lua, 3, error),
+            Err(panic) => panic.raise(lua),
         }
         1
+    }
+}
+
+/// What `draw` takes from the generator at index 1.
+#[inline]
+unsafe fn drawn<R>(lua: *mut lua_State, draw: impl FnOnce(&mut QRandomGenerator) -> R) -> R {
+    // SAFETY: see the module's proof: the reference ends before Lua is called again.
+    unsafe {
+        let generator = check(lua);
+        match guarded(|| draw(&mut *generator)) {
+            Ok(drawn) => drawn,
+            Err(panic) => panic.raise(lua),
+        }
     }
 }
 
@@ -154,7 +172,7 @@ pub unsafe extern "C-unwind" fn random(lua: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn generate(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
-        let word = (*check(lua)).generate();
+        let word = drawn(lua, QRandomGenerator::generate);
         push_integer(lua, word.into());
         1
     }
@@ -164,7 +182,7 @@ unsafe extern "C-unwind" fn generate(lua: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn generate64(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
-        let number = (*check(lua)).generate64();
+        let number = drawn(lua, QRandomGenerator::generate64);
         if FLOATS_ALONE {
             push_integer(lua, (number & 0xffff_ffff) as i64); // OK because 32 bits fit
             push_integer(lua, (number >> 32) as i64); // OK because 32 bits fit
@@ -179,7 +197,7 @@ unsafe extern "C-unwind" fn generate64(lua: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn double(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
-        let number = (*check(lua)).generate_double();
+        let number = drawn(lua, QRandomGenerator::generate_double);
         ffi::lua_pushnumber(lua, number);
         1
     }
@@ -218,8 +236,10 @@ unsafe extern "C-unwind" fn bounded(lua: *mut lua_State) -> c_int {
         let (Ok(start), Ok(end)) = (i32::try_from(start), i32::try_from(end)) else {
             return bounded64(lua);
         };
-        let drawn = (*generator).bounded_i32_range(start, end);
-        push_drawn(lua, drawn.map(i64::from), index)
+        match guarded(|| (*generator).bounded_i32_range(start, end)) {
+            Ok(drawn) => push_drawn(lua, drawn.map(i64::from), index),
+            Err(panic) => panic.raise(lua),
+        }
     }
 }
 
@@ -233,7 +253,10 @@ unsafe extern "C-unwind" fn bounded64(lua: *mut lua_State) -> c_int {
         if FLOATS_ALONE && (start < -exact || end > exact) {
             argument::error(lua, index, c"beyond 2^53, where this Lua's numbers are not exact");
         }
-        push_drawn(lua, (*generator).bounded_i64_range(start, end), index)
+        match guarded(|| (*generator).bounded_i64_range(start, end)) {
+            Ok(drawn) => push_drawn(lua, drawn, index),
+            Err(panic) => panic.raise(lua),
+        }
     }
 }
 
@@ -243,7 +266,10 @@ unsafe extern "C-unwind" fn bounded_double(lua: *mut lua_State) -> c_int {
     unsafe {
         let generator = check(lua);
         let factor = ffi::luaL_checknumber(lua, 2);
-        ffi::lua_pushnumber(lua, (*generator).bounded_f64(factor));
+        match guarded(|| (*generator).bounded_f64(factor)) {
+            Ok(number) => ffi::lua_pushnumber(lua, number),
+            Err(panic) => panic.raise(lua),
+        }
         1
     }
 }
@@ -256,7 +282,9 @@ unsafe extern "C-unwind" fn discard(lua: *mut lua_State) -> c_int {
         let Ok(count) = u64::try_from(check_integer(lua, 2, 2)) else {
             argument::error(lua, 2, c"a count cannot be negative")
         };
-        (*generator).discard(count);
+        if let Err(panic) = guarded(|| (*generator).discard(count)) {
+            panic.raise(lua);
+        }
         ffi::lua_settop(lua, 1);
         1
     }
@@ -274,7 +302,10 @@ unsafe extern "C-unwind" fn shuffle(lua: *mut lua_State) -> c_int {
             argument::error(lua, 2, c"too many elements")
         };
         for place in (2..=count).rev() {
-            let other = (*generator).exchange(count, place);
+            let other = match guarded(|| (*generator).exchange(count, place)) {
+                Ok(other) => other,
+                Err(panic) => panic.raise(lua),
+            };
             if other != place {
                 ffi::lua_geti(lua, 2, place.into());
                 ffi::lua_geti(lua, 2, other.into());

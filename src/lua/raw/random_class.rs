@@ -3,13 +3,14 @@
 //! A generator lies in its userdata whole, so that the collector sees its 2.5 KB and there is nothing to finalize. No
 //! name is taken in the registry: another module's `luaL_newmetatable(L, "QRandomGenerator")` gets its own metatable.
 //!
-//! # Proof
-//! As for [`super::random`]; constructors have their class's metatable as their third upvalue. The words of a long seed lie in a userdata while they are read.
+//! # What may raise
+//! As for [`super::random`]; constructors have their class's metatable as their third upvalue. The words of a long seed
+//! lie in a userdata while they are read, and the system's refusal leaves its guarded section as an errno.
 
 use super::argument::{self, check_integer, is_absent};
 use super::open::push_function;
 use super::random::{check, generator, mark, random, Held, METHODS, NAME};
-use super::state::{push_bytes, string, OPTIONS};
+use super::state::{guarded, push_bytes, string, OPTIONS};
 use crate::random::state::TEXT_LENGTH;
 use crate::random::QRandomGenerator;
 use mlua::ffi::{self, lua_CFunction, lua_State};
@@ -46,7 +47,10 @@ unsafe extern "C-unwind" fn state(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let mut text = [0; TEXT_LENGTH];
-        (*check(lua)).write_text(&mut text);
+        let generator = check(lua);
+        if let Err(panic) = guarded(|| (*generator).write_text(&mut text)) {
+            panic.raise(lua);
+        }
         push_bytes(lua, &text);
         1
     }
@@ -58,8 +62,11 @@ unsafe extern "C-unwind" fn restore(lua: *mut lua_State) -> c_int {
     unsafe {
         let generator = check(lua);
         ffi::luaL_checktype(lua, 2, ffi::LUA_TSTRING);
-        let Some(restored) = QRandomGenerator::from_text(string(lua, 2)) else {
-            argument::error(lua, 2, c"not a state of a generator")
+        let text = string(lua, 2);
+        let restored = match guarded(|| QRandomGenerator::from_text(text)) {
+            Ok(Some(restored)) => restored,
+            Ok(None) => argument::error(lua, 2, c"not a state of a generator"),
+            Err(panic) => panic.raise(lua),
         };
         *generator = restored;
         ffi::lua_settop(lua, 1);
@@ -105,8 +112,11 @@ unsafe fn push_sequence(lua: *mut lua_State, index: c_int) -> c_int {
             words.add(place).write(word as u32); // OK because it is meant to be cut
             ffi::lua_settop(lua, -2);
         }
-        let generator = QRandomGenerator::from_words(std::slice::from_raw_parts(words, count));
-        push_generator(lua, &generator)
+        let words = std::slice::from_raw_parts(words, count);
+        match guarded(|| QRandomGenerator::from_words(words)) {
+            Ok(generator) => push_generator(lua, &generator),
+            Err(panic) => panic.raise(lua),
+        }
     }
 }
 
@@ -116,19 +126,30 @@ unsafe extern "C-unwind" fn construct(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         if is_absent(lua, 2) {
-            return match QRandomGenerator::try_from_os_rng() {
-                Ok(generator) => push_generator(lua, &generator),
-                Err(error) => {
-                    let code = error.raw_os_error().unwrap_or(0);
-                    ffi::luaL_error(lua, c"the system gave no random seed (errno %d)".as_ptr(), code)
-                }
+            let seeded =
+                guarded(|| QRandomGenerator::try_from_os_rng().map_err(|error| error.raw_os_error().unwrap_or(0)));
+            return match seeded {
+                Ok(Ok(generator)) => push_generator(lua, &generator),
+                Ok(Err(code)) => ffi::luaL_error(lua, c"the system gave no random seed (errno %d)".as_ptr(), code),
+                Err(panic) => panic.raise(lua),
             };
         }
         if ffi::lua_type(lua, 2) == ffi::LUA_TTABLE {
             return push_sequence(lua, 2);
         }
         let seed = check_integer(lua, 2, 1) as u32; // OK because it is meant to be cut
-        push_generator(lua, &QRandomGenerator::new(seed))
+        push_seeded(lua, seed)
+    }
+}
+
+/// Push a generator with this seed.
+unsafe fn push_seeded(lua: *mut lua_State, seed: u32) -> c_int {
+    // SAFETY: see the module's proof.
+    unsafe {
+        match guarded(|| QRandomGenerator::new(seed)) {
+            Ok(generator) => push_generator(lua, &generator),
+            Err(panic) => panic.raise(lua),
+        }
     }
 }
 
@@ -137,7 +158,7 @@ unsafe extern "C-unwind" fn construct_plain(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let seed = argument::optional_integer(lua, 1).unwrap_or(1) as u32; // OK because it is meant to be cut
-        push_generator(lua, &QRandomGenerator::new(seed))
+        push_seeded(lua, seed)
     }
 }
 

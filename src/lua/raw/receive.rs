@@ -3,15 +3,16 @@
 //! A request comes back as `slot, handler, params, ctx`; slot 0 is a notification. Everything else has nil (or false)
 //! in the slot's place, see each function.
 //!
-//! # Proof
-//! Blocking, reading, scanning and bookkeeping run under `guarded` without any Lua call. What is pushed afterwards
-//! comes from the job (message bytes and tape), which nested calls do not touch; ids are read from the connection's
-//! slots. Nothing with a destructor is on the Rust stack while pushing.
+//! # What may raise
+//! `enter`, arguments and all that is pushed. Blocking, reading, scanning and bookkeeping run under `guarded` without
+//! any Lua call. What is pushed afterwards comes from the job (message bytes and tape), which nested calls do not
+//! touch; ids are read from the connection's slots. Nothing with a destructor is on the Rust stack while pushing
+//! (asserted below). A request whose push raises is remembered in the connection, and the next to receive answers it.
 
 use super::chain;
 use super::connection::{check, kept_deadline, push_deadline, Conn, Handing};
 use super::handover::{push_local_error, push_reply, push_request};
-use super::state::{enter, guarded, leave, push_bytes, raise, Job, Panic};
+use super::state::{enter, guarded, leave, push_bytes, raise, Job};
 use crate::codec::tape::Node;
 use crate::codec::ErrorKind;
 use crate::connection::{Event, Next, Urgency, Wait};
@@ -19,6 +20,9 @@ use crate::peer::Incoming;
 use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
+
+// Nothing that a longjmp could skip: see the module's proof.
+const _: () = assert!(!std::mem::needs_drop::<Next>() && !std::mem::needs_drop::<Got>());
 
 /// What the receiving functions ended with; the values are on the stack.
 pub enum Got {
@@ -46,7 +50,7 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
             let next = match next {
                 Ok(Ok(next)) => next,
                 Ok(Err(kind)) => out_of_memory(lua, kind),
-                Err(Panic) => raise(lua, Panic::TEXT),
+                Err(panic) => panic.raise(lua),
             };
             chain::waited();
             let (slot, method, params) = match next {
@@ -69,8 +73,8 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
             }
             if slot != 0 {
                 refuse(lua, conn, job, slot, method);
-            } else if guarded(|| (*conn).core.unhandled(&(*job).source)).is_err() {
-                raise(lua, Panic::TEXT);
+            } else if let Err(panic) = guarded(|| (*conn).core.unhandled(&(*job).source)) {
+                panic.raise(lua);
             }
             if wait.single {
                 return Got::Event(Event::Handled);
@@ -113,7 +117,7 @@ unsafe fn rescue(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
         match done {
             Ok(Ok(())) => {}
             Ok(Err(kind)) => out_of_memory(lua, kind),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -136,7 +140,7 @@ unsafe fn refuse(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, slot: usiz
         match done {
             Ok(Ok(())) => {}
             Ok(Err(kind)) => out_of_memory(lua, kind),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -281,7 +285,9 @@ pub unsafe fn call_result(
             Got::Event(Event::Eof) => (b"closed", b"the other end closed the connection before it replied"),
             Got::Event(_) => (b"closed", b"the connection is closed"),
         };
-        (*conn).core.peer.forget(id);
+        if let Err(panic) = guarded(|| (*conn).core.peer.forget(id)) {
+            panic.raise(lua);
+        }
         ffi::lua_pushnil(lua);
         ffi::lua_pushnil(lua);
         let copied = guarded(|| (*job).message = text::copy((*conn).core.broken.as_deref().unwrap_or_default()));

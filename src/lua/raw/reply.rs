@@ -1,7 +1,9 @@
 //! Replies; and `step`, a reply and the next message in one call.
 //!
-//! # Proof
-//! As for [`super::send`].
+//! # What may raise
+//! As for [`super::send`]: arguments, `enter` and `Encoder::prepare` before, [`receive`] after a guarded section in
+//! which only the walk's own calls and raw reads with anchored names touch Lua. A slot that is released there is
+//! dropped there.
 
 use super::chain::{self, Serving};
 use super::connection::{check, Conn};
@@ -9,7 +11,7 @@ use super::hook;
 use super::path;
 use super::receive::{receive, Got};
 use super::send::Encoder;
-use super::state::{anchor, enter, guarded, leave, raise, string, Job, Panic, ANCHORS};
+use super::state::{anchor, enter, guarded, leave, raise, string, Job, ANCHORS};
 use super::walk::Fail;
 use crate::codec::ErrorKind;
 use crate::connection::{Urgency, Wait};
@@ -20,8 +22,9 @@ use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
-/// Reply to `slot` (index 3) with result (index 4) or, where there is none, error (index 5); a notification's error goes
-/// to stderr. The slot is given back last: whatever may be raised before leaves a request that can still be answered.
+/// Reply to `slot` (index 3) with result (index 4) or, where there is none, error (index 5); a notification's error
+/// goes to stderr. The slot is given back last: whatever may be raised before leaves a request that can still be
+/// answered.
 unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
     // SAFETY: see the module's proof.
     unsafe {
@@ -61,7 +64,7 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
         match done {
             Ok(Ok(())) => {}
             Ok(Err(_)) => raise(lua, b"fkrpc: not enough memory for a reply"),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

@@ -3,14 +3,15 @@
 //! They do what Lua's own do, message for message; `lua_resume` itself is called here, because what Lua's functions
 //! raise besides would jump past the pop.
 //!
-//! # Proof
-//! Nothing is owned at any time. What runs between push and pop (`lua_resume`, `lua_resetthread`) returns a status: it
-//! catches every error of the coroutine. The coroutine is on the caller's stack or an upvalue meanwhile.
+//! # What may raise
+//! Arguments, and what passes an error on. Nothing is owned at any time. What runs between push and pop (`lua_resume`,
+//! `lua_resetthread`) returns a status: it catches every error of the coroutine. The coroutine is on the caller's stack
+//! or an upvalue meanwhile.
 
 use super::chain::tracked;
 use super::slice::Slice;
-use super::state::{raise, state};
-use super::watchdog::{nanoseconds, period, refused};
+use super::state::raise;
+use super::watchdog::{hold, nanoseconds, period, refused};
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_int, CStr};
 
@@ -163,8 +164,8 @@ pub unsafe extern "C-unwind" fn resume_within(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof; the reference to the claim ends before Lua is called again.
     unsafe {
         let limit = nanoseconds(lua, 2);
-        if let Err(error) = (*state(lua)).watchdog.hold(period(limit)) {
-            return refused(lua, &error);
+        if let Err(errno) = hold(lua, period(limit)) {
+            return refused(lua, errno);
         }
         protected(lua, 3, Slice::Part(limit))
     }

@@ -4,20 +4,22 @@
 //! a definite array. Whatever else is given is refused before anything is written, because that parent would wait for
 //! ever on it. Floats with an integral value are sent as integers.
 //!
-//! # Proof
-//! The arguments are checked first, where raising is free. Everything up to the `write(2)` happens in one `guarded`
-//! closure, in which Lua is only asked for values that were checked: no conversion, no allocation, no error.
+//! # What may raise
+//! Arguments (a `__tostring` among them), `enter`, and the result's push. The arguments are checked first, where
+//! raising is free. Everything up to the `write(2)` happens in one `guarded` closure, in which Lua is only asked for
+//! values that were checked: no conversion, no allocation, no error.
 
 use super::chain;
 use super::connection::{check, Conn};
 use super::handover::push_local_error;
 use super::hook::exact_integer;
 use super::receive::call_result;
-use super::state::{enter, guarded, leave, push_bytes, raise, string, Job, Panic};
+use super::state::{enter, guarded, leave, push_bytes, raise, string, Job};
 use crate::codec::{cbor, json, ErrorKind};
 use crate::connection::Urgency;
 use crate::envelope::Encoding;
 use crate::peer::quick::Scalar;
+use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
@@ -158,7 +160,7 @@ unsafe fn send(
         });
         match sent {
             Ok(sent) => sent,
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -174,11 +176,11 @@ unsafe fn unsent(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, kind: Opti
             None => {}
         }
         let copied = guarded(|| {
-            let reason = (*conn).core.broken.clone();
-            (*job).message = reason.unwrap_or_else(|| "the connection is closed".into());
+            let reason = (*conn).core.broken.as_deref();
+            (*job).message = text::copy(reason.unwrap_or("the connection is closed"));
         });
-        if copied.is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = copied {
+            panic.raise(lua);
         }
         ffi::lua_pushnil(lua);
         ffi::lua_pushnil(lua);
@@ -228,7 +230,7 @@ unsafe fn request(lua: *mut lua_State, marker: *const u8) -> c_int {
                     2
                 }
                 Ok(None) => call_result(lua, conn, job, id, None),
-                Err(Panic) => raise(lua, Panic::TEXT),
+                Err(panic) => panic.raise(lua),
             },
             Err(kind) => unsent(lua, conn, job, kind),
         };

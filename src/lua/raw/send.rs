@@ -1,20 +1,24 @@
 //! Sending: calls, notifications, replies, raw bytes; and `step`, a reply and the next message in one call.
 //!
-//! # Proof
-//! `Walk::prepare` (which may raise) comes first; then everything up to the `write(2)` happens in one `guarded`
-//! closure, in which only the walk's own calls touch Lua. What is raised or pushed afterwards comes from the job.
+//! # What may raise
+//! Arguments, `enter` and `Walk::prepare` come first; then everything up to the `write(2)` happens in one `guarded`
+//! closure, in which only the walk's own calls touch Lua. What is raised or pushed afterwards comes from the job. An
+//! [`Encoder`] and the reason for a failure own nothing (asserted below).
 
 use super::chain;
 use super::connection::{check, deadline, params_policy, Conn, WireFormat};
 use super::path;
 use super::receive::call_result;
-use super::state::{enter, guarded, leave, raise, string, Job, Panic};
+use super::state::{enter, guarded, leave, string, Job};
 use super::walk::{Fail, Policy, Walk};
 use crate::codec::ErrorKind;
 use crate::connection::{self, Urgency};
 use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_char, c_int};
+
+// Nothing that a longjmp could skip: see the module's proof.
+const _: () = assert!(!std::mem::needs_drop::<Encoder>() && !std::mem::needs_drop::<Unsent>());
 
 /// A prepared walk in the wire's format.
 pub enum Encoder {
@@ -119,7 +123,7 @@ unsafe fn send_call(
         });
         match sent {
             Ok(sent) => sent,
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }
@@ -185,8 +189,8 @@ unsafe fn bad_call(lua: *mut lua_State, job: *mut Job, fail: Fail, number: &str,
                 b")",
             ]);
         });
-        if made.is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = made {
+            panic.raise(lua);
         }
         ffi::luaL_where(lua, 2);
         super::state::push_bytes(lua, text::or_no_memory(&(*job).out));
@@ -206,8 +210,8 @@ pub unsafe fn push_closed(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
             let reason = (*conn).core.broken.as_deref();
             (*job).message = text::copy(reason.unwrap_or("the connection is closed"));
         });
-        if copied.is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = copied {
+            panic.raise(lua);
         }
         super::handover::push_local_error(lua, b"closed", (*job).message.as_bytes());
     }
@@ -322,7 +326,7 @@ pub unsafe extern "C-unwind" fn send_raw(lua: *mut lua_State) -> c_int {
                 push_closed(lua, conn, job);
                 2
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         };
         leave(lua, job);
         count

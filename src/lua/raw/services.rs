@@ -1,11 +1,11 @@
 //! Small services for the prelude: the log, standard texts, forgetting a call, taking bytes off a pair in memory.
 //!
-//! # Proof
-//! As for [`super::connection`].
+//! # What may raise
+//! Arguments and pushes, as for [`super::connection`]; the text of the log stays on the Lua stack.
 
 use super::connection::check;
 use super::receive::out_of_memory;
-use super::state::{enter, guarded, leave, push_bytes, raise, Panic};
+use super::state::{enter, guarded, leave, push_bytes};
 use crate::message::standard_message;
 use crate::sys::stderr;
 use mlua::ffi::{self, lua_State};
@@ -33,7 +33,11 @@ pub unsafe extern "C-unwind" fn log(lua: *mut lua_State) -> c_int {
 pub unsafe extern "C-unwind" fn message_of(lua: *mut lua_State) -> c_int {
     // SAFETY: a plain conversion; the text is static.
     unsafe {
-        push_bytes(lua, standard_message(ffi::lua_tointeger(lua, 1)).as_bytes());
+        let code = ffi::lua_tointeger(lua, 1);
+        match guarded(|| standard_message(code)) {
+            Ok(text) => push_bytes(lua, text.as_bytes()),
+            Err(panic) => panic.raise(lua),
+        }
     }
     1
 }
@@ -46,7 +50,10 @@ pub unsafe extern "C-unwind" fn forget(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let conn = check(lua, 1);
-        (*conn).core.peer.forget(ffi::lua_tointeger(lua, 2));
+        let id = ffi::lua_tointeger(lua, 2);
+        if let Err(panic) = guarded(|| (*conn).core.peer.forget(id)) {
+            panic.raise(lua);
+        }
     }
     0
 }
@@ -64,7 +71,7 @@ pub unsafe extern "C-unwind" fn take(lua: *mut lua_State) -> c_int {
         match guarded(|| (*conn).core.wire.take(&mut (*job).out)) {
             Ok(Ok(())) => {}
             Ok(Err(kind)) => out_of_memory(lua, kind),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
         push_bytes(lua, &(*job).out);
         leave(lua, job);

@@ -2,6 +2,9 @@
 //!
 //! It refuses what is longer than 16 bytes or holds anything but plain ASCII, and memory that is not there yet: the
 //! writer of all strings (`json::writer::write_str`) does that.
+//!
+//! # What may raise
+//! Nothing: no Lua function is called. It appends to a job's output, in a walk that is guarded.
 
 /// Longest string that is written here.
 const LONGEST: usize = 16;

@@ -2,6 +2,9 @@
 //!
 //! It refuses to touch a Lua state: what is late is stopped by [`super::stop_hook`].
 //!
+//! # What may raise
+//! Nothing: no Lua function is called.
+//!
 //! # Signal safety
 //! For the ticks the order is always the same: nothing runs any more; then the rest changes; then a slice runs again.
 

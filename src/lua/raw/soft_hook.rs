@@ -4,14 +4,14 @@
 //! at every instruction. Here the ticks find the running coroutine, and once it has run for a second a hook is planted
 //! that calls `f` at the next instruction and is gone.
 //!
-//! # Proof
-//! As the chain's: the tick plants a hook on a state of the chain, or on the main one, which lives as long as the Lua
-//! state; it is forgotten when that is closed.
+//! # What may raise
+//! The hook and the functions, which own nothing. The tick raises nothing: as the chain's, it plants a hook on a state
+//! of the chain, or on the main one, which lives as long as the Lua state; it is forgotten when that is closed.
 
 use super::open::push_anchors;
-use super::state::{anchor, state, ANCHORS};
+use super::state::{anchor, guarded, state, ANCHORS};
 use super::stop_hook::in_prelude;
-use super::watchdog::refused;
+use super::watchdog::{hold, refused};
 use crate::watchdog::bursts::Bursts;
 use mlua::ffi::{self, lua_Debug, lua_Hook, lua_State};
 use std::ffi::c_int;
@@ -88,11 +88,16 @@ pub unsafe extern "C-unwind" fn soft_function(lua: *mut lua_State) -> c_int {
         if ffi::lua_type(lua, 1) != ffi::LUA_TTABLE {
             WANTED.store(false, Relaxed);
             forget_main();
-            (*claim).soft = false;
-            (*claim).release();
+            let released = guarded(|| {
+                (*claim).soft = false;
+                (*claim).release();
+            });
+            if let Err(panic) = released {
+                panic.raise(lua);
+            }
         } else {
-            if let Err(error) = (*claim).hold(PERIOD) {
-                return refused(lua, &error);
+            if let Err(errno) = hold(lua, PERIOD) {
+                return refused(lua, errno);
             }
             (*claim).soft = true;
             ffi::lua_rawseti(lua, ANCHORS, anchor::SOFT_HOOKS);

@@ -8,13 +8,18 @@
 //! collector runs inside `lua_pushlstring` may call the codec again), so each nested call has a job of its own, and a
 //! job whose call was left by a longjmp must be recognised. All frames of one Lua state live on one C stack, which
 //! grows downwards: a job that was entered at an address *below* the present frame belongs to a call that is over.
+//!
+//! # What may raise
+//! [`enter`] and [`raise`], [`push_bytes`]; [`leave`] and [`string`] do not. A reference to the [`State`] or to a job
+//! ends before Lua is called, and jobs are boxed: nested calls may make the list of jobs longer meanwhile. `enter`
+//! raises with a static text when it holds nothing.
 
+pub use super::guard::guarded;
 use super::keys::KeyCache;
 use super::watchdog::Claim;
 use crate::codec::Tape;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_int, c_void};
-use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// Upvalue 1 of every raw function: the [`State`] userdata.
 pub const STATE: c_int = ffi::lua_upvalueindex(1);
@@ -285,7 +290,7 @@ impl State {
 /// The C stack that calls may take which are nested in each other (tag handlers and hooks that call the codec again).
 /// Lua itself allows 200 of them, each of which may recurse through 1000 levels of a value: far more than the 8 MB that
 /// a stack has, and a document can ask for it. The innermost call may take as much as one value needs on top of this.
-const NESTED_STACK: usize = 512 << 10;
+const NESTED_STACK: usize = 768 << 10;
 
 /// What a call whose frame holds `frame` has in [`Job::stack`], nested in `outer`.
 #[cold]
@@ -349,28 +354,6 @@ pub unsafe fn leave(_lua: *mut lua_State, job: *mut Job) {
         let index = (*job).index;
         (*(*job).owner).leave(index);
     }
-}
-
-/// Run Lua-free code; a panic in it becomes `Err` with its text instead of crossing C frames.
-///
-/// `work` may call the Lua API only where the call cannot raise.
-#[inline]
-pub fn guarded<R>(work: impl FnOnce() -> R) -> Result<R, Panic> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
-        // The payload is leaked: dropping a foreign payload could panic again, and this is a bug report, not a path.
-        std::mem::forget(payload);
-        Panic
-    })
-}
-
-/// A panic was caught; its text went to stderr through the panic hook.
-#[derive(Clone, Copy, Debug)]
-pub struct Panic;
-
-impl Panic {
-    /// What the Lua user is told.
-    pub const TEXT: &'static [u8] =
-        b"internal error: a panic in the library (its text is on stderr); this is a bug, please report it";
 }
 
 /// Raise `text` with the position of the calling Lua line, as `luaL_error` does.

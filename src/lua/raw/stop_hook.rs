@@ -2,8 +2,9 @@
 //!
 //! It refuses to stay: whoever finds it on a state while no slice is late takes it off.
 //!
-//! # Proof
-//! As the chain's: `lua_gethook*` and `lua_sethook` copy a few words, and the states on the chain are alive.
+//! # What may raise
+//! The hook itself, which owns nothing: that is what it is for. Planting and taking off raise nothing: as the chain's,
+//! `lua_gethook*` and `lua_sethook` copy a few words, and the states on the chain are alive.
 
 use super::chain::{here, Entry, CHAIN, WATCHDOG};
 use super::open::push_anchors;

@@ -3,14 +3,14 @@
 //! They refuse to be fast: a codec without any of these options is [`super::json`]'s, which asks about none of them.
 //! What holds there holds here too, because it is the same walk, scanner and builder.
 //!
-//! # Proof
+//! # What may raise
 //! As for [`super::json`].
 
 use super::builder::Builder;
 use super::encode;
 use super::json::{self, Json};
 use super::open::push_upvalues;
-use super::state::{clear, enter_of, guarded, leave, raise, string, Panic, OPTIONS};
+use super::state::{clear, enter_of, guarded, leave, string, OPTIONS};
 use super::walk::{Format, Sparse};
 use crate::codec::json::{indent, order, scan, scan_value};
 use crate::codec::{CodecError, ErrorKind};
@@ -182,7 +182,7 @@ unsafe extern "C-unwind" fn decode(lua: *mut lua_State) -> c_int {
                 2
             }
             Ok(Err(error)) => json::refuse(lua, job, text, error),
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

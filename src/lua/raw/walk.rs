@@ -3,13 +3,13 @@
 //! It refuses what would not come back as it went in: functions, cycles, NaN where the format has none, and (JSON)
 //! mixed and sparse tables; every refusal names the path to the value.
 //!
-//! # Proof
-//! The whole walk runs under `guarded`, so a panic cannot reach C frames. Inside it only calls that cannot raise are
-//! made: `lua_next` with a key it returned itself (and in a protected call once a hook has run, which may have changed
-//! the table and lost that key), `lua_rawgeti`, `lua_rawget`, `lua_getmetatable`, `lua_tolstring` on
-//! real strings, `lua_topointer`, `lua_settop`, `lua_pushvalue/nil`; `lua_checkstack` (which may raise on 5.1 and
-//! LuaJIT, where [`Walk::prepare`] takes the whole room beforehand, outside `guarded`); and `lua_pcall`, which catches.
-//! All memory belongs to the job.
+//! # What may raise
+//! [`Walk::prepare`] alone. The whole walk runs under `guarded`, so a panic cannot reach C frames. Inside it only calls
+//! that cannot raise are made: `lua_next` with a key it returned itself (and in a protected call once a hook has run,
+//! which may have changed the table and lost that key), `lua_rawgeti`, `lua_rawget`, `lua_getmetatable`,
+//! `lua_tolstring` on real strings, `lua_topointer`, `lua_settop`, `lua_pushvalue/nil`; `lua_checkstack` (which may
+//! raise on 5.1 and LuaJIT, where [`Walk::prepare`] takes the whole room beforehand, outside `guarded`); and
+//! `lua_pcall`, which catches. All memory belongs to the job; a walk itself owns nothing (asserted below).
 
 mod foreign;
 mod format;
@@ -47,6 +47,9 @@ pub struct Walk<F: Format> {
     /// Hooks that ran so far.
     hooks: usize,
 }
+
+// Nothing that a longjmp could skip: see the module's proof.
+const _: () = assert!(!std::mem::needs_drop::<Walk<super::json::Json>>() && !std::mem::needs_drop::<Fail>());
 
 /// Below this depth an array's keys are looked at before a table in it is written. A table that proves to be no array
 /// is written twice, and so is all in it: without a limit, nesting such tables would take time that doubles each level.

@@ -1,13 +1,19 @@
 //! The runaway guard in Lua: who has claimed the ticks, what a tick does, and how the process ends when nothing helps.
 //!
 //! It refuses to know coroutines: they are the [chain](super::chain)'s.
+//!
+//! # What may raise
+//! The functions: arguments, [`refused`] and a panic that is passed on; they own nothing, because the error of the
+//! system leaves its guarded section as an errno. The tick and the end of the process raise nothing and allocate
+//! nothing: they run in a signal handler.
 
 use super::chain::{here, innermost, CHAIN, WATCHDOG};
 use super::soft_hook;
-use super::state::{enter, guarded, leave, push_bytes, raise, state, Panic};
+use super::state::{enter, guarded, leave, push_bytes, raise, state};
 use super::stop_hook::plant;
 use crate::sys::error::SysError;
 use crate::sys::timer::{self, Tick};
+use crate::text::or_no_memory;
 use crate::watchdog::Verdict;
 use mlua::ffi::{self, lua_State};
 use std::cell::UnsafeCell;
@@ -222,30 +228,50 @@ pub unsafe fn nanoseconds(lua: *mut lua_State, index: c_int) -> u64 {
     }
 }
 
+/// [`Claim::hold`] for the running function's state, under `guarded`; what it says as an errno, which owns nothing.
+///
+/// # Safety
+/// In a raw function whose frames own nothing. Raises where there was a panic.
+pub unsafe fn hold(lua: *mut lua_State, period: Duration) -> Result<(), i32> {
+    // SAFETY: by contract; the reference to the claim ends before Lua is called again.
+    unsafe {
+        let claim = &raw mut (*state(lua)).watchdog;
+        let held = guarded(|| {
+            (*claim)
+                .hold(period)
+                .map_err(|error| error.raw_os_error().unwrap_or(libc::EINVAL))
+        });
+        match held {
+            Ok(held) => held,
+            Err(panic) => panic.raise(lua),
+        }
+    }
+}
+
 /// `nil, message, errno`
 ///
 /// # Safety
 /// In a raw function whose frames own nothing. May raise.
-pub unsafe fn refused(lua: *mut lua_State, error: &io::Error) -> c_int {
+pub unsafe fn refused(lua: *mut lua_State, errno: i32) -> c_int {
     let marker = 0u8;
     // SAFETY: the text is the job's.
     unsafe {
         let job = enter(lua, &marker);
-        let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
         let made = guarded(|| {
+            let error = io::Error::from_raw_os_error(errno);
             let advice = match errno {
                 libc::EBUSY => "another thread of this process has it, or every real-time signal has a handler",
                 libc::ECANCELED => "the Lua state is being closed",
                 libc::ENOSYS => "it needs 64-bit Linux",
                 _ => "",
             };
-            (*job).message = SysError::new("the watchdog cannot be turned on", error, advice).message;
+            (*job).message = SysError::new("the watchdog cannot be turned on", &error, advice).message;
         });
-        if made.is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = made {
+            panic.raise(lua);
         }
         ffi::lua_pushnil(lua);
-        push_bytes(lua, (*job).message.as_bytes());
+        push_bytes(lua, or_no_memory((*job).message.as_bytes()));
         ffi::lua_pushinteger(lua, i64::from(errno));
         leave(lua, job);
         3
@@ -262,13 +288,15 @@ pub unsafe extern "C-unwind" fn limit_function(lua: *mut lua_State) -> c_int {
     unsafe {
         let claim = &raw mut (*state(lua)).watchdog;
         if ffi::lua_type(lua, 1) <= ffi::LUA_TNIL {
-            (*claim).unlimited();
+            if let Err(panic) = guarded(|| (*claim).unlimited()) {
+                panic.raise(lua);
+            }
             ffi::lua_pushboolean(lua, 1);
             return 1;
         }
         let limit = nanoseconds(lua, 1);
         let grace = ffi::luaL_checknumber(lua, 2).clamp(0.0, 1e9) * 1e9;
-        match (*claim).hold(period(limit)) {
+        match hold(lua, period(limit)) {
             Ok(()) => {
                 if !(*claim).limit {
                     (*claim).limit = true;
@@ -280,7 +308,7 @@ pub unsafe extern "C-unwind" fn limit_function(lua: *mut lua_State) -> c_int {
                 ffi::lua_pushboolean(lua, 1);
                 1
             }
-            Err(error) => refused(lua, &error),
+            Err(errno) => refused(lua, errno),
         }
     }
 }

@@ -4,13 +4,14 @@
 //! are not close-on-exec, and a pipe that leaks into a child never ends. It refuses to return a process whose program
 //! could not be executed: that is an error here, with its errno.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::{abandoned, exec, Child, Process};
 use crate::sys::{fd, SysError};
+use crate::text;
 
 /// What to run, and how.
 #[derive(Clone, Debug)]
@@ -20,7 +21,7 @@ pub struct Command<'a> {
     /// The arguments after the program's name.
     pub args: Vec<&'a OsStr>,
     /// Changes to the environment, in order; `None` removes. The rest is inherited.
-    pub env: Vec<(OsString, Option<OsString>)>,
+    pub env: Vec<(&'a OsStr, Option<&'a OsStr>)>,
     /// The working directory; a relative `program` path counts from there. `None`: this process's own.
     pub cwd: Option<&'a Path>,
 }
@@ -36,12 +37,13 @@ pub fn spawn(command: &Command<'_>) -> Result<Process, SysError> {
     abandoned::reap();
     for (name, _) in &command.env {
         if name.is_empty() || name.as_bytes().contains(&b'=') {
-            let error = io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} cannot name a variable"));
-            return Err(SysError::new(
-                &command.what(),
-                &error,
-                "a name is not empty and has no \"=\"",
-            ));
+            let what = command.what();
+            return Err(SysError {
+                message: text::string(format_args!(
+                    "{what}: {name:?} cannot name a variable; a name is not empty and has no \"=\""
+                )),
+                errno: libc::EINVAL,
+            });
         }
     }
     start(command).map_err(|error| command.failure(&error))
@@ -60,7 +62,7 @@ fn start(command: &Command<'_>) -> io::Result<Process> {
 
 impl Command<'_> {
     fn what(&self) -> String {
-        format!("cannot run {:?}", self.program)
+        text::string(format_args!("cannot run {:?}", self.program))
     }
 
     /// The error with what the kernel leaves out: ENOENT and EACCES do not say whether the directory, the program or
@@ -72,7 +74,7 @@ impl Command<'_> {
         }
         if let Some(directory) = self.cwd {
             if !directory.is_dir() {
-                let what = format!("cannot run {:?} in {directory:?}", self.program);
+                let what = text::string(format_args!("cannot run {:?} in {directory:?}", self.program));
                 return SysError::new(&what, error, "the working directory must exist and be a directory");
             }
         }
@@ -91,11 +93,11 @@ impl Command<'_> {
             .env
             .iter()
             .rev()
-            .find(|(name, _)| name == "PATH")
-            .map(|(_, value)| value.clone());
+            .find(|(name, _)| *name == "PATH")
+            .map(|(_, value)| value.map(OsStr::to_os_string));
         let advice = match own.unwrap_or_else(|| std::env::var_os("PATH")) {
-            Some(path) => format!("PATH={}", path.to_string_lossy()),
-            None => "PATH is not set".to_owned(),
+            Some(path) => text::string(format_args!("PATH={}", text::lossy(path.as_bytes()))),
+            None => text::copy("PATH is not set"),
         };
         SysError::new(&self.what(), error, &advice)
     }

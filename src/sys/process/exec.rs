@@ -182,10 +182,7 @@ fn c_string(parts: &[&[u8]]) -> io::Result<Vec<u8>> {
     let mut string = Vec::new();
     for part in parts {
         if part.contains(&0) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "nul byte found in provided data",
-            ));
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
         }
         string.try_reserve(part.len() + 1)?;
         string.extend_from_slice(part);

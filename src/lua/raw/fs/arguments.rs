@@ -2,8 +2,8 @@
 //!
 //! A root's functions may be called with a dot or a colon: a root handle before the arguments is passed over.
 //!
-//! # Proof
-//! Everything here may raise and owns nothing. Slices point into strings that stay on the caller's stack.
+//! # What may raise
+//! Everything; it owns nothing, and is done before a job is taken. Slices point into strings on the Lua stack.
 
 use crate::lua::raw::state::{string, OPTIONS};
 use mlua::ffi::{self, lua_State};

@@ -1,13 +1,14 @@
 //! Running an operation and handing over what it found: a boolean, bytes, names, a table, or nil with a message.
 //!
-//! # Proof
-//! As for [`super`]: the work runs under `guarded` and leaves its results in the job or is `Copy`; only then values are
-//! pushed, and nothing is owned meanwhile.
+//! # What may raise
+//! `enter` and what pushes. As for [`super`]: the work runs under `guarded` and leaves its results in the job or is
+//! `Copy` (a bound of [`run`]); only then values are pushed, and nothing is owned meanwhile.
 
 use super::root;
 use crate::fs::{Base, Error, Stat};
 use crate::lua::raw::builder::Builder;
-use crate::lua::raw::state::{enter, guarded, leave, push_bytes, raise, Job, Panic};
+use crate::lua::raw::state::{enter, guarded, leave, push_bytes, Job};
+use crate::text::or_no_memory;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_int, CStr};
 
@@ -39,12 +40,12 @@ pub unsafe fn run<R: Copy>(
             }
             Ok(Err(errno)) => {
                 ffi::lua_pushnil(lua);
-                push_bytes(lua, &(*job).out);
+                push_bytes(lua, or_no_memory(&(*job).out));
                 ffi::lua_pushinteger(lua, i64::from(errno));
                 leave(lua, job);
                 3
             }
-            Err(Panic) => raise(lua, Panic::TEXT),
+            Err(panic) => panic.raise(lua),
         }
     }
 }

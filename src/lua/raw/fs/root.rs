@@ -2,13 +2,16 @@
 //!
 //! The userdata is never handed to Lua code: it is the third upvalue of a root's functions, and goes when they go.
 //!
-//! # Proof
-//! As for [`crate::lua::raw::process`]: the base is written into its userdata before the metatable is set.
+//! # What may raise
+//! As for [`crate::lua::raw::process`]: a closed base, which owns nothing, is written into its userdata before the
+//! metatable is set, and a real one is put there under `guarded`. No error of [`crate::fs`] leaves a guarded section:
+//! it has a text.
 
 use super::arguments::Arguments;
 use super::push_functions;
-use crate::fs::{Base, Error, Resolver};
-use crate::lua::raw::state::{enter, guarded, leave, push_bytes, raise, Panic, OPTIONS};
+use crate::fs::{Base, Resolver};
+use crate::lua::raw::state::{enter, guarded, leave, push_bytes, OPTIONS};
+use crate::text::or_no_memory;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
@@ -47,8 +50,8 @@ unsafe extern "C-unwind" fn close(lua: *mut lua_State) -> c_int {
     // SAFETY: upvalue 3 of this function is a root's userdata, always.
     unsafe {
         let place = ffi::lua_touserdata(lua, OPTIONS).cast::<Base>();
-        if guarded(|| *place = Base::Closed).is_err() {
-            raise(lua, Panic::TEXT);
+        if let Err(panic) = guarded(|| *place = Base::Closed) {
+            panic.raise(lua);
         }
         ffi::lua_pushboolean(lua, 1);
         1
@@ -81,24 +84,24 @@ pub unsafe extern "C-unwind" fn open(lua: *mut lua_State) -> c_int {
         ffi::lua_setmetatable(lua, userdata);
         let job = enter(lua, &marker);
         let from = base(lua);
-        let opened = guarded(|| -> Result<(), Error> {
-            *place = Base::Root((*from).root(path, resolver)?);
-            Ok(())
-        });
-        let failed = match opened {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(guarded(|| {
+        let opened = guarded(|| -> Result<(), i32> {
+            let root = (*from).root(path, resolver).map_err(|error| {
                 (*job).out = error.message;
                 error.errno
-            })),
-            Err(Panic) => raise(lua, Panic::TEXT),
-        };
-        if let Some(errno) = failed {
-            ffi::lua_pushnil(lua);
-            push_bytes(lua, &(*job).out);
-            ffi::lua_pushinteger(lua, i64::from(errno.unwrap_or(0)));
-            leave(lua, job);
-            return 3;
+            })?;
+            *place = Base::Root(root);
+            Ok(())
+        });
+        match opened {
+            Ok(Ok(())) => {}
+            Ok(Err(errno)) => {
+                ffi::lua_pushnil(lua);
+                push_bytes(lua, or_no_memory(&(*job).out));
+                ffi::lua_pushinteger(lua, i64::from(errno));
+                leave(lua, job);
+                return 3;
+            }
+            Err(panic) => panic.raise(lua),
         }
         leave(lua, job);
         push_functions(lua, userdata);

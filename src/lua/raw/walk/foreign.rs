@@ -1,4 +1,7 @@
-//! Values with a form of their own: hooks, tagged and simple CBOR values, cdata. The proof is the walk's.
+//! Values with a form of their own: hooks, tagged and simple CBOR values, cdata.
+//!
+//! # What may raise
+//! Nothing: it is part of the walk, whose proof it is under. Hooks run in `lua_pcall`, fields are read raw.
 
 use super::super::hook;
 use super::super::state::anchor;

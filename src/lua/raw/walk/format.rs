@@ -1,4 +1,7 @@
 //! What a walk writes to, what it is told beforehand, and why it may fail.
+//!
+//! # What may raise
+//! Nothing: no Lua function is called. Writers report what fails.
 
 use crate::codec::ErrorKind;
 use std::cmp::Ordering;

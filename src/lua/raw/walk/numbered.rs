@@ -1,7 +1,11 @@
-//! Numbers as keys of JSON's objects: their text. The proof is the walk's.
+//! Numbers as keys of JSON's objects: their text.
 //!
 //! It refuses keys that are neither strings nor numbers, and to write one key twice: `1` and `"1"` would be the same
 //! member, and one of the two would be lost.
+//!
+//! # What may raise
+//! Nothing: it is part of the walk, whose proof it is under. What is owned here is skipped by no error, because a hook's
+//! is caught by `lua_pcall`.
 
 use super::super::state::string;
 use super::{Fail, Format, Mark, Sparse, Walk};

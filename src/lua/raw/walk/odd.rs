@@ -1,5 +1,7 @@
-//! Tables that are no plain sequence: stored out of order, with holes, with keys the format has no place for. The proof
-//! is the walk's.
+//! Tables that are no plain sequence: stored out of order, with holes, with keys the format has no place for.
+//!
+//! # What may raise
+//! Nothing: it is part of the walk, whose proof it is under. No hook runs between two `lua_next` of one pass.
 
 use super::{Fail, Format, Mark, Sparse, Walk};
 use mlua::ffi;

@@ -1,9 +1,13 @@
-//! Maps whose members come in the order of their keys, and a value of the caller's that is null. The proof is the walk's.
+//! Maps whose members come in the order of their keys, and a value of the caller's that is null.
 //!
 //! Members are written in Lua's order first and their bytes are put in order then: no Lua value has to be kept or found
 //! again, whatever hooks do, and CBOR's order is one of encoded keys (RFC 8949, section 4.2.1) anyway. It refuses to
 //! move members that are in order already, so that nesting alone costs nothing; other members are copied once for each
 //! map around them, of which there are at most as many as tables may nest.
+//!
+//! # What may raise
+//! Nothing: it is part of the walk, whose proof it is under. What is owned here is skipped by no error, because a hook's
+//! is caught by `lua_pcall`.
 
 use super::super::state::string;
 use super::{Fail, Format, Mark, Walk};

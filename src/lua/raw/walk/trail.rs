@@ -1,4 +1,7 @@
-//! The path to a value that cannot be encoded, and cycles: failures only. The proof is the walk's.
+//! The path to a value that cannot be encoded, and cycles: failures only.
+//!
+//! # What may raise
+//! Nothing: it is part of the walk, whose proof it is under. Texts are made with the memory there is.
 
 use super::super::path;
 use super::super::state::string;

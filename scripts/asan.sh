@@ -1,0 +1,34 @@
+#!/bin/sh
+# AddressSanitizer over the library in a stock lua5.4: sh scripts/asan.sh [STRIDE].
+#
+# The sanitizer of a stable rustc is behind a switch for its own build (RUSTC_BOOTSTRAP), and its runtime comes from
+# gcc, put before everything else. Lua itself is not instrumented. Leaks are not looked for: see spec/memory_spec.lua.
+# STRIDE is how many messages of the traces are passed over for each that is taken, 10 without one.
+set -eu
+
+cd "$(dirname "$0")/.."
+me=asan
+. scripts/checked.sh
+need gcc "install it for its libasan"
+need cargo "sh scripts/setup.sh says how to get it"
+need lua5.4 "sh scripts/setup.sh installs it"
+runtime=$(gcc -print-file-name=libasan.so)
+[ -f "$runtime" ] || { echo "asan: gcc has no libasan.so (package libgcc-12-dev or its like)" >&2 && exit 1; }
+case $(uname -sm) in
+"Linux x86_64" | "Linux aarch64") target=$(uname -m)-unknown-linux-gnu ;;
+*) echo "asan: there is no runtime to preload on $(uname -sm)" >&2 && exit 1 ;;
+esac
+
+build=${CARGO_TARGET_DIR:-target}/asan
+if ! RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo build --quiet --locked --lib --target "$target" \
+    --features lua54 --target-dir "$build"; then
+    echo "asan: this rustc builds nothing with -Zsanitizer=address" >&2
+    exit 1
+fi
+# The frames of an instrumented library are larger: how deep it nests on a stack of 8 MB is another question.
+filtered='--filter-out=use up the machine'
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp "$build/$target/debug/libfkrpc.so" "$work/fkrpc.so"
+checked "$work/fkrpc.so" "${1:-10}" env LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:exitcode=99 \
+    lua5.4
