@@ -8,7 +8,8 @@ local quote = helper.quote
 
 local FRAMES = tonumber(os.getenv("FKRPC_FAULT_FRAMES")) or 100000
 local SPEAKS = {
-  '{ codec = "json" }', '{ codec = "cbor" }', '{ codec = "cbor", keys = "freekill" }', '{ codec = "json", batch = 3000 }',
+  '{ codec = "json" }', '{ codec = "cbor" }', '{ codec = "cbor", keys = "freekill" }',
+  '{ codec = "json", batch = 3000 }',
 }
 
 -- Numbered messages in both directions, of lengths from nothing to more than a pipe holds, by notification and by call.
@@ -89,7 +90,8 @@ describe("system calls that fail at random", function()
       assert.is_true(tonumber(there) + tonumber(back) >= math.floor(FRAMES / #SPEAKS), done.out)
       -- Both processes have had their share of faults, so that this test cannot pass without any.
       local faults = 0
-      for interrupted, again, short in done.err:gmatch("shim: %d+ calls, (%d+) interrupted, (%d+) again, (%d+) short") do
+      local figures = "shim: %d+ calls, (%d+) interrupted, (%d+) again, (%d+) short"
+      for interrupted, again, short in done.err:gmatch(figures) do
         faults = faults + interrupted + again + short
         assert.is_true(tonumber(interrupted) > 100 and tonumber(again) > 100 and tonumber(short) > 20, done.err)
       end
