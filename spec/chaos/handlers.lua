@@ -22,7 +22,7 @@ failing("raises false", "error(false)", -32603, "boolean")
 failing("raises a number", "error(42)", -32603, "42")
 failing("raises a table", "error({})", -32603, "table")
 failing("raises a function", "error(print)", -32603, "function")
-failing("raises a coroutine", "error(coroutine.create(print))", -32603, "thread")
+failing("raises a coroutine", "error(coroutine.create(function() end))", -32603, "thread")
 failing("raises a userdata", "error(io.stdout)", -32603)
 failing("raises a table with a code", "error({ code = 7, message = 'seven' })", 7)
 failing("raises a table with a fractional code", "error({ code = 7.5 })", -32603)
@@ -40,8 +40,12 @@ failing("returns a table nested too deep", "local t = {} for _ = 1, 500 do t = {
 failing("yields", "coroutine.yield(1)", -32603, "yielded")
 failing("yields for ever", "while true do coroutine.yield() end", -32603, "yielded")
 failing("recurses without end", "local function f() return 1 + f() end return f()", -32603, "stack overflow")
-failing("asks for more memory than there is", "return ('x'):rep(1e15)", -32603)
-failing("overflows a pattern", "return (('a'):rep(300000)):find(('a?'):rep(300000) .. 'b')", -32603)
+if not pcall(string.rep, "x", 1e15) then -- Lua 5.1 makes an empty string of it
+  failing("asks for more memory than there is", "return ('x'):rep(1e15)", -32603)
+end
+if _VERSION ~= "Lua 5.1" then -- whose C stack overflows by it
+  failing("overflows a pattern", "return (('a'):rep(300000)):find(('a?'):rep(300000) .. 'b')", -32603)
+end
 
 -- ---- what is done to the peer ---------------------------------------------------------------------------------------
 
@@ -143,9 +147,13 @@ fault("finalizers that raise", function(world)
     collectgarbage() collectgarbage()
     return 1
   end)]])
-  for _ = 1, 3 do child:call("bad", nil, { timeout = world.PATIENCE }) end -- before 5.4 it fails, and so it may
-  world:fine(child)
-  world:ends(child)
+  for _ = 1, 3 do
+    local result, err = child:call("bad", nil, { timeout = world.PATIENCE })
+    if err == nil then world.equal(1, result) end
+  end
+  if _VERSION >= "Lua 5.4" then world:fine(child) end -- before, the error comes out of whatever allocates
+  child:close()
+  if not child:wait(world.PATIENCE) then world.fail("it goes on") end
 end)
 
 return faults

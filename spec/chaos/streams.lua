@@ -151,7 +151,8 @@ end)
 fault("the wrong keys: names where FreeKill's numbers are spoken", function(world)
   local child = world:child("", { codec = "cbor", keys = "freekill" }, '{ codec = "cbor" }')
   world:fails("timeout", child, "ping", nil, 0.2)
-  world:ends(child)
+  child:close()
+  if not child:wait(world.PATIENCE) then world.fail("it goes on") end
 end)
 
 -- ---- noise from within ----------------------------------------------------------------------------------------------

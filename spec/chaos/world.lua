@@ -34,13 +34,15 @@ end
 local function descriptors()
   collectgarbage()
   collectgarbage()
-  local names = fs.ls("/proc/self/fd")
-  return names and #names
+  local names = fs.ls("/proc/self/fd") or {}
+  local links = {}
+  for i, name in ipairs(names) do links[i] = name .. " -> " .. (fs.readlink("/proc/self/fd/" .. name) or "") end
+  return #names, table.concat(links, ", ")
 end
 
 --- A world without children; `interpreter` runs Lua texts.
 function World.new(interpreter)
-  return setmetatable({ interpreter = interpreter, children = {}, files = {}, open = descriptors() }, World)
+  return setmetatable({ interpreter = interpreter, children = {}, files = {}, open = (descriptors()) }, World)
 end
 
 --- A file that is gone afterwards.
@@ -126,7 +128,8 @@ function World:finish()
   end
   for _, path in ipairs(self.files) do os.remove(path) end
   self.children, self.files = {}, {}
-  self.equal(self.open, descriptors(), "open descriptors")
+  local count, which = descriptors()
+  self.equal(self.open, count, "open descriptors (" .. which .. ")")
 end
 
 --- Run a fault in a world of its own; nil, or what went wrong.

@@ -7,6 +7,10 @@ local compare = {}
 local function show(value)
   if type(value) == "string" then return ("%q"):format(#value > 60 and value:sub(1, 60) .. "..." or value) end
   if type(value) == "table" then return next(value) == nil and "an empty table" or "a table" end
+  -- Where all numbers are floats, tostring rounds large integers.
+  if type(value) == "number" and value % 1 == 0 and value > -2 ^ 53 and value < 2 ^ 53 then
+    return ("%.0f"):format(value)
+  end
   return tostring(value)
 end
 
