@@ -28,6 +28,10 @@ missing_packages() {
     has luajit || echo luajit
     has luacheck || echo lua-check
     has nm || echo binutils
+    # spec/clients.sh installs other people's clients with them.
+    { has python3 && python3 -c 'import venv, ensurepip' 2>/dev/null; } || echo python3-venv
+    has node || echo nodejs
+    has npm || echo npm
     # Not every release still has 5.2; it is tested where there is one.
     if has lua5.2 || [ -n "$(candidate lua5.2)" ]; then
         has lua5.2 || echo lua5.2

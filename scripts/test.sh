@@ -2,7 +2,8 @@
 # Runs every check of the project and counts them: sh scripts/test.sh (or `make test`, which sets up first).
 #
 # It goes on after a failure, so that one run tells all, and ends with "checks: N passed, N failed, N skipped" and the
-# failures' names. Only a linter that this machine's Rust came without is skipped.
+# failures' names. Only a linter that this machine's Rust came without is skipped, and other people's clients where they
+# cannot be installed.
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
@@ -67,6 +68,11 @@ done
 check "panics in native functions" sh scripts/faults.sh lua5.4
 if [ -f demo/demo.lua ]; then
     check "demo" sh scripts/demo.sh
+fi
+if reason=$(sh spec/clients.sh setup); then
+    check "official clients" sh spec/clients.sh run
+else
+    skip "official clients" "$reason"
 fi
 check "luacheck" luacheck --quiet . rockspec/*.rockspec
 check "packaging" sh spec/packaging.sh

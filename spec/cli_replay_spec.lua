@@ -30,9 +30,11 @@ end
 local function record(options)
   local childs, parents = programs.file(), programs.file()
   options = options or {}
-  local text = ("{ codec = %q, keys = %s, trace = %q }"):format(options.codec or "json",
-    options.keys and ("%q"):format(options.keys) or "nil", childs)
-  local peer = programs.spawn(child_with(text), { codec = options.codec, keys = options.keys, trace = parents })
+  local function quoted(name) return options[name] and ("%q"):format(options[name]) or "nil" end
+  local text = ("{ codec = %s, keys = %s, framing = %s, trace = %q }"):format(quoted("codec"), quoted("keys"),
+    quoted("framing"), childs)
+  local peer = programs.spawn(child_with(text),
+    { codec = options.codec, keys = options.keys, framing = options.framing, trace = parents })
   peer:on("name", function(params) return "seat " .. params[1] end)
   peer:on("noted", function() end)
   assert.equal(3, peer:must("add", { 1, 2 }))
@@ -40,7 +42,8 @@ local function record(options)
   peer:notify("note")
   assert.is_true(peer:step(programs.DEADLINE))
   peer:call("unknown")
-  peer:send_raw(options.codec and "\20" or "[5]\n")
+  peer:send_raw(({ ["content-length"] = "Content-Length: 3\r\n\r\n[5]", length = "\0\0\0\1\20" })[options.framing]
+    or options.codec and "\20" or "[5]\n")
   peer:must("add", { 1, 2 })
   assert.equal(0, programs.ended(peer).code)
   return childs, parents
@@ -59,9 +62,11 @@ describe("fkrpc replay", function()
 
   for name, options in pairs({
     json = {}, cbor = { codec = "cbor" }, freekill = { codec = "cbor", keys = "freekill" },
+    ["json with headers"] = { framing = "content-length" }, ["cbor with lengths"] = { codec = "cbor", framing = "length" },
   }) do
-    local speaks = ("{ codec = %q, keys = %s }"):format(options.codec or "json",
-      options.keys and ("%q"):format(options.keys) or "nil")
+    local speaks = ("{ codec = %q, keys = %s, framing = %s }"):format(options.codec or "json",
+      options.keys and ("%q"):format(options.keys) or "nil",
+      options.framing and ("%q"):format(options.framing) or "nil")
 
     it("finds no difference in a child that is the same, from the trace of either end: " .. name, function()
       local childs, parents = record(options)

@@ -120,13 +120,17 @@ describe("a collector that never rests", function()
       assert(right:step(0))
     end
     -- Errors of finalizers come out anywhere before Lua 5.4, and are warnings from there on.
-    for _ = 1, 50 do
+    -- How soon they do depends on how much else this process holds.
+    local raises = not (_VERSION == "Lua 5.4" or _VERSION == "Lua 5.5")
+    local attempts = 0
+    repeat
+      attempts = attempts + 1
       if not pcall(attempt) then raised = raised + 1 end
-    end
+    until attempts >= 50 and (raised > 0 or not raises or attempts >= 5000)
     armed = false
     while right:step(0) do end -- luacheck: ignore
     while left:step(0) do end -- luacheck: ignore
-    assert.is_true(raised > 0 or _VERSION == "Lua 5.4" or _VERSION == "Lua 5.5")
+    assert.is_true(raised > 0 or not raises)
     local requests = right:stats().requests
     assert.is_true(requests > 0)
     assert.equal(requests, left:stats().strays)

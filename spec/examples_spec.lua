@@ -99,4 +99,69 @@ describe("the example", function()
       "exit code\t0",
     }, lines_of(ran.output))
   end)
+
+  it("05_mcp_server answers in lines of JSON and prints elsewhere", function()
+    local ran = run("05_mcp_server.lua", table.concat({
+      '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{}}}',
+      '{"jsonrpc":"2.0","method":"notifications/initialized"}',
+      '{"jsonrpc":"2.0","id":2,"method":"tools/list"}',
+      '{"jsonrpc":"2.0","id":3,"method":"tools/call",'
+        .. '"params":{"name":"add_note","arguments":{"title":"a","text":"b"}}}',
+      '{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"list_notes"}}',
+      '{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"none"}}',
+      '{"jsonrpc":"2.0","id":6,"method":"ping"}',
+    }, "\n") .. "\n")
+    assert.equal(0, ran.status, ran.errors)
+    local said = lines_of(ran.output)
+    assert.equal(6, #said)
+    local hello = json.decode(said[1]).result
+    assert.same({ "2025-06-18", "notes" }, { hello.protocolVersion, hello.serverInfo.name })
+    assert.equal(2, #json.decode(said[2]).result.tools)
+    assert.same({ content = { { type = "text", text = "kept: a" } }, isError = false }, json.decode(said[3]).result)
+    assert.equal("a", json.decode(said[4]).result.content[1].text)
+    assert.equal(-32602, json.decode(said[5]).error.code)
+    assert.equal('{"jsonrpc":"2.0","id":6,"result":{}}', said[6])
+  end)
+
+  it("05_mcp_server finds a library that lies beside it by the line it names, with a bare environment", function()
+    local text = program.read(helper.root .. "/examples/05_mcp_server.lua")
+    local with_line, count = text:gsub("\n%-%- this line finds it: (package[^\n]*)\n", "\n%1\n")
+    assert.equal(1, count)
+    program.write(folder .. "/server.lua", with_line)
+    program.write(folder .. "/fkrpc.so", program.read(helper.library))
+    local ping = helper.quote('{"jsonrpc":"2.0","id":1,"method":"ping"}')
+    local pipe = assert(io.popen("cd / && echo " .. ping .. " | env -i PATH=\"$PATH\" "
+      .. helper.quote(helper.interpreter) .. " " .. helper.quote(folder .. "/server.lua")))
+    assert.equal('{"jsonrpc":"2.0","id":1,"result":{}}\n', pipe:read("*a"))
+    pipe:close()
+  end)
+
+  it("06_lsp_server puts headers before its messages, warns, hovers and exits as it is told", function()
+    local function framed(...)
+      local frames = {}
+      for i, text in ipairs({ ... }) do frames[i] = ("Content-Length: %d\r\n\r\n%s"):format(#text, text) end
+      return table.concat(frames)
+    end
+    local exit = '{"jsonrpc":"2.0","method":"exit"}'
+    local ran = run("06_lsp_server.lua", framed(
+      '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}',
+      '{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{"textDocument":{"uri":"u","text":"ö d \\n"}}}',
+      '{"jsonrpc":"2.0","id":2,"method":"textDocument/hover","params":{"textDocument":{"uri":"u"},'
+        .. '"position":{"line":0,"character":1}}}',
+      '{"jsonrpc":"2.0","id":3,"method":"shutdown"}', exit))
+    assert.equal(0, ran.status, ran.errors)
+    local said, at = {}, 1
+    while at <= #ran.output do
+      local first, length = ran.output:match("^Content%-Length: (%d+)\r\n\r\n()", at)
+      said[#said + 1] = assert(json.decode(ran.output:sub(length, length + tonumber(first) - 1)))
+      at = length + tonumber(first)
+    end
+    assert.equal(4, #said)
+    assert.equal("text", said[1].result.serverInfo.name)
+    local spot = said[2].params.diagnostics[1].range
+    assert.same({ 3, 4 }, { spot.start.character, spot["end"].character })
+    assert.equal("2 words", said[3].result.contents.value)
+    assert.equal(3, said[4].id)
+    assert.equal(1, run("06_lsp_server.lua", framed(exit)).status)
+  end)
 end)

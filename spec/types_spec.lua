@@ -77,9 +77,17 @@ end
 local one, other = fkrpc.pair()
 local peer = getmetatable(one).__index
 local child = getmetatable(assert(fkrpc.spawn({ "true" }))).__index
+local listener
+do
+  local path = os.tmpname()
+  os.remove(path)
+  local socket = assert(fkrpc.listen({ path = path }))
+  listener = getmetatable(socket).__index
+  socket:close()
+end
 local loaded = {
   fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.watchdog, fkrpc.compat, fkrpc.stdio, fkrpc.spawn,
-  fkrpc.pair, fkrpc.clock, fkrpc.fs, fkrpc.freekill,
+  fkrpc.pair, fkrpc.clock, fkrpc.fs, fkrpc.freekill, fkrpc.connect, fkrpc.listen,
 }
 
 local function methods_of(object) return getmetatable(object).__index end
@@ -106,11 +114,12 @@ local LIVE = {
   ["fkrpc.fs"] = fkrpc.fs,
   ["fkrpc.peer"] = peer,
   ["fkrpc.child"] = child,
+  ["fkrpc.listener"] = listener,
 }
 
 describe("the definitions", function()
   it("are looked at after everything was loaded", function()
-    assert.equal(12, #loaded)
+    assert.equal(14, #loaded)
     assert.equal(other, one.other)
   end)
 
@@ -232,6 +241,8 @@ describe("the definitions of options", function()
     ["fkrpc.stdio.options"] = fkrpc.stdio,
     ["fkrpc.spawn.options"] = fkrpc.spawn,
     ["fkrpc.pair.options"] = fkrpc.pair,
+    ["fkrpc.connect.options"] = fkrpc.connect,
+    ["fkrpc.listen.options"] = fkrpc.listen,
   }) do
     it("name the " .. class .. " that are known, and no others", function()
       local known = {}

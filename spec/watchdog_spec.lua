@@ -139,7 +139,7 @@ print("passed")
   it("a handler that waits for its caller for longer than its limit", function()
     passes(([[
 local child = assert(fkrpc.spawn{ %q, "-e", %q })
-child:on("slowly", function() os.execute("sleep 0.3") return "done" end)
+child:on("slowly", function() os.execute("sleep 0.8") return "done" end)
 assert(child:must("ask") == "done")
 child:close_stdin()
 assert(child:wait(10).code == 0)
@@ -148,7 +148,7 @@ print("passed")
 package.cpath = %q
 local fkrpc = require("fkrpc")
 local peer = assert(fkrpc.stdio{})
-assert(fkrpc.watchdog(0.1))
+assert(fkrpc.watchdog(0.7))
 local function burn(seconds) local till = os.clock() + seconds while os.clock() < till do end end
 peer:on("ask", function()
   burn(0.02)
@@ -166,7 +166,7 @@ peer:serve()
 local child = assert(fkrpc.spawn{ %q, "-e", %q })
 child:on("text", function() end)
 assert(child:notify("talk"))
-os.execute("sleep 0.5") -- by now it blocks in a full pipe
+os.execute("sleep 1.5") -- by now it has waited for us for longer than its limit
 assert(child:must("add", { 1, 2 }) == 3)
 assert(child:must("failed") == 0)
 child:close_stdin()
@@ -176,14 +176,14 @@ print("passed")
 package.cpath = %q
 local fkrpc = require("fkrpc")
 local peer = assert(fkrpc.stdio{})
-assert(fkrpc.watchdog(0.2))
+assert(fkrpc.watchdog(1))
 local failed = 1
 local function burn(seconds) local till = os.clock() + seconds while os.clock() < till do end end
 peer:on("talk", function()
   local text = ("x"):rep(1e5)
-  burn(0.06)
+  burn(0.02)
   for _ = 1, 5 do peer:notify("text", { text }) end
-  burn(0.06)
+  burn(0.02)
   failed = 0
 end)
 peer:on("add", function(p) return p[1] + p[2] end)

@@ -3,9 +3,11 @@
 //! Everything that needs no handler is dealt with here; what is left is a request to serve, the awaited reply, or the
 //! reason why there is neither.
 
+mod forward;
 mod raw;
 mod send;
 
+use forward::Captured;
 pub use send::{Sending, Unsent, Urgency};
 
 use crate::codec::{CodecError, ErrorKind, Tape};
@@ -75,6 +77,7 @@ pub struct Connection {
     pub outbox: Outbox,
     /// Where the messages of both directions are recorded, if they are.
     pub trace: Option<Trace>,
+    captured: Option<Captured>,
     ended: bool,
     stopping: bool,
     reported: u64,
@@ -93,6 +96,7 @@ impl Connection {
             sending: Sending::default(),
             outbox: Outbox::new(),
             trace: None,
+            captured: None,
             ended: false,
             stopping: false,
             reported: 0,
@@ -185,6 +189,7 @@ impl Connection {
             if !self.peer.inbox.is_empty() {
                 self.wire.let_writer_finish();
             }
+            self.forward(Urgency::Now);
             if let Some(trace) = &self.trace {
                 trace.flush();
             }
@@ -240,7 +245,7 @@ impl Connection {
             Ok(None) => return Ok(None),
             Err(error) if error.kind == ErrorKind::OutOfMemory => return Err(error.kind),
             Err(error) => {
-                source.clear();
+                source.clear(); // the log would show the message before
                 self.peer.broken(error, out)?
             }
         };

@@ -46,15 +46,6 @@ impl Encoding {
         }
     }
 
-    /// What follows a message on the wire.
-    #[must_use]
-    pub fn terminator(self) -> &'static [u8] {
-        match self {
-            Encoding::Json { .. } => b"\n",
-            Encoding::Cbor(_) => b"",
-        }
-    }
-
     /// The head of a request (`id` given) or notification, up to and including the key of its params; with
     /// `params = false` there are none.
     ///

@@ -4,6 +4,11 @@
 //! guess where a broken CBOR sequence goes on, and to keep what is longer than a message may be: that is reported once
 //! and passed over to its end.
 
+mod header;
+mod prefix;
+#[cfg(test)]
+mod prefix_tests;
+mod seal;
 mod skip;
 #[cfg(test)]
 mod tests;
@@ -18,6 +23,18 @@ pub enum Framing {
     Line,
     /// CBOR data items one after the other (RFC 8742).
     CborSequence,
+    /// Each message after a header that tells its length, as LSP and DAP have it.
+    ContentLength,
+    /// Each message after its length in four bytes, the highest first.
+    Length,
+}
+
+impl Framing {
+    /// Whether a length stands before each message.
+    #[must_use]
+    pub fn has_prefix(self) -> bool {
+        matches!(self, Framing::ContentLength | Framing::Length)
+    }
 }
 
 /// What the buffer starts with.
@@ -42,6 +59,8 @@ pub struct Inbox {
     limit: usize,
     /// What comes next is the rest of a message that was too long.
     skipping: bool,
+    /// Framings with a prefix: what comes next.
+    next: prefix::Next,
 }
 
 impl Inbox {
@@ -58,6 +77,7 @@ impl Inbox {
             item: ItemEnd::new(max_depth),
             limit: usize::MAX,
             skipping: false,
+            next: prefix::Next::default(),
         }
     }
 
@@ -150,7 +170,8 @@ impl Inbox {
     /// `TooLarge`: a message longer than the limit, as soon as that is known; it is passed over.
     /// `OutOfMemory`: the message stays.
     pub fn next(&mut self, message: &mut Vec<u8>) -> Result<bool, CodecError> {
-        if self.start == self.end || (self.skipping && !self.skip()) {
+        let is_empty = self.start == self.end && self.next != prefix::Next::Message(0);
+        if is_empty || (self.skipping && !self.skip()) {
             return Ok(false);
         }
         let found = match self.framing {
@@ -167,6 +188,7 @@ impl Inbox {
                     return Err(error);
                 }
             },
+            Framing::ContentLength | Framing::Length => return self.next_prefixed(message),
         };
         match found {
             Some((len, skip)) if len <= self.limit => self.take(len, skip, message).map(|()| true),
@@ -204,6 +226,9 @@ impl Inbox {
     /// # Errors
     /// `OutOfMemory`.
     pub fn rest(&mut self, message: &mut Vec<u8>) -> Result<bool, CodecError> {
+        if self.framing.has_prefix() {
+            return self.prefixed_rest(message);
+        }
         if self.framing != Framing::Line || self.is_empty() || self.skipping {
             return Ok(false);
         }

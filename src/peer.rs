@@ -172,6 +172,8 @@ struct Queued {
 pub struct Peer {
     /// How messages are written.
     pub encoding: Encoding,
+    /// How they are told apart.
+    pub framing: Framing,
     scan: Scan,
     /// What becomes of input that is no message.
     pub garbage: Garbage,
@@ -196,15 +198,22 @@ pub struct Peer {
 const LAST_ID: i64 = 10_000_000;
 
 impl Peer {
-    /// A new conversation.
+    /// A new conversation in lines of JSON or a sequence of CBOR items.
     #[must_use]
     pub fn new(encoding: Encoding, scan: Scan) -> Self {
         let framing = match scan {
             Scan::Json(_) => Framing::Line,
             Scan::Cbor(_) => Framing::CborSequence,
         };
+        Self::framed(encoding, scan, framing)
+    }
+
+    /// A new conversation with messages told apart as `framing` says.
+    #[must_use]
+    pub fn framed(encoding: Encoding, scan: Scan, framing: Framing) -> Self {
         Self {
             encoding,
+            framing,
             scan,
             garbage: Garbage::default(),
             hopeless: false,
@@ -386,9 +395,6 @@ impl Peer {
                 None => return Ok(()),
             }
         }
-        let terminator = self.encoding.terminator();
-        out.try_reserve(terminator.len()).map_err(|_| ErrorKind::OutOfMemory)?;
-        out.extend_from_slice(terminator);
-        Ok(())
+        self.framing.seal(out, before)
     }
 }

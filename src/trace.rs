@@ -8,6 +8,7 @@
 
 use crate::codec::cbor::writer;
 use crate::codec::ErrorKind;
+use crate::frame::Framing;
 use crate::sys::{at_exit, clock, error::describe, fd, stderr};
 use crate::text;
 use std::ffi::OsString;
@@ -44,6 +45,8 @@ pub enum Direction {
 pub struct About<'a> {
     /// `json` or `cbor`.
     pub codec: &'a [u8],
+    /// How messages were told apart.
+    pub framing: Framing,
     /// `string` or `freekill`.
     pub keys: &'a [u8],
     /// What the log calls the peer.
@@ -111,9 +114,10 @@ fn path_of(pattern: &[u8], ending: &[u8]) -> PathBuf {
 
 fn first_item(about: About, started: i64) -> Result<Vec<u8>, ErrorKind> {
     let mut head = Vec::new();
-    writer::write_map_head(&mut head, 7)?;
+    writer::write_map_head(&mut head, 8)?;
     for (name, value) in [
         (&b"codec"[..], about.codec),
+        (b"framing", about.framing.name().as_bytes()),
         (b"keys", about.keys),
         (b"name", about.name),
     ] {

@@ -5,6 +5,7 @@ use fkrpc::codec::tape::Tape;
 use fkrpc::codec::{cbor, json};
 use fkrpc::connection::{Connection, Event, Next, Urgency, Wait};
 use fkrpc::envelope::Encoding;
+use fkrpc::frame::Framing;
 use fkrpc::message::{Id, Keys};
 use fkrpc::peer::{Incoming, Peer, Reply, Scan};
 use fkrpc::sys::fd;
@@ -12,18 +13,27 @@ use fkrpc::wire::Wire;
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
 
-const ENCODINGS: [Encoding; 3] = [
-    Encoding::Json { utf8: true },
-    Encoding::Cbor(Keys::Names),
-    Encoding::Cbor(Keys::FreeKill),
+/// How messages are written and told apart.
+type Speech = (Encoding, Framing);
+
+const SPEECHES: [Speech; 6] = [
+    (Encoding::Json { utf8: true }, Framing::Line),
+    (Encoding::Json { utf8: true }, Framing::ContentLength),
+    (Encoding::Json { utf8: true }, Framing::Length),
+    (Encoding::Cbor(Keys::Names), Framing::CborSequence),
+    (Encoding::Cbor(Keys::Names), Framing::Length),
+    (Encoding::Cbor(Keys::FreeKill), Framing::CborSequence),
 ];
 
-fn connection(encoding: Encoding, input: OwnedFd, output: OwnedFd) -> Connection {
+fn connection((encoding, framing): Speech, input: OwnedFd, output: OwnedFd) -> Connection {
     let scan = match encoding {
         Encoding::Json { .. } => Scan::Json(json::ScanOptions::default()),
         Encoding::Cbor(_) => Scan::Cbor(cbor::ScanOptions::default()),
     };
-    let mut connection = Connection::new(Peer::new(encoding, scan), Wire::descriptors(input, output).unwrap());
+    let mut connection = Connection::new(
+        Peer::framed(encoding, scan, framing),
+        Wire::descriptors(input, output).unwrap(),
+    );
     connection.quiet = true;
     connection
 }
@@ -51,7 +61,7 @@ const AT_ONCE: Wait = Wait {
 };
 
 /// A request or notification with the method `m` and the parameter `number`.
-fn call(encoding: Encoding, id: Option<i64>, number: i64) -> Vec<u8> {
+fn call((encoding, framing): Speech, id: Option<i64>, number: i64) -> Vec<u8> {
     let mut out = Vec::new();
     encoding.begin_call(&mut out, b"m", id, true).unwrap();
     match encoding {
@@ -62,11 +72,11 @@ fn call(encoding: Encoding, id: Option<i64>, number: i64) -> Vec<u8> {
         }
     }
     encoding.end(&mut out).unwrap();
-    out.extend_from_slice(encoding.terminator());
+    framing.seal(&mut out, 0).unwrap();
     out
 }
 
-fn result(encoding: Encoding, id: Id, number: i64) -> Vec<u8> {
+fn result((encoding, framing): Speech, id: Id, number: i64) -> Vec<u8> {
     let mut out = Vec::new();
     encoding.begin_result(&mut out, &id, true).unwrap();
     match encoding {
@@ -74,31 +84,31 @@ fn result(encoding: Encoding, id: Id, number: i64) -> Vec<u8> {
         Encoding::Cbor(_) => cbor::writer::write_int(&mut out, number).unwrap(),
     }
     encoding.end(&mut out).unwrap();
-    out.extend_from_slice(encoding.terminator());
+    framing.seal(&mut out, 0).unwrap();
     out
 }
 
 /// A connection, and the other ends of its pipes: to write to it, to read from it.
-fn with_ends(encoding: Encoding) -> (Connection, OwnedFd, OwnedFd) {
+fn with_ends(speech: Speech) -> (Connection, OwnedFd, OwnedFd) {
     let (input, writer) = fd::pipe().unwrap();
     let (reader, output) = fd::pipe().unwrap();
-    (connection(encoding, input, output), writer, reader)
+    (connection(speech, input, output), writer, reader)
 }
 
 #[test]
 fn a_request_cut_at_any_byte_is_one_request_and_none_before_its_last_byte() {
-    for encoding in ENCODINGS {
-        let (mut connection, writer, _reader) = with_ends(encoding);
+    for speech in SPEECHES {
+        let (mut connection, writer, _reader) = with_ends(speech);
         let mut scratch = Scratch::default();
-        let request = call(encoding, Some(1), 7);
+        let request = call(speech, Some(1), 7);
         for cut in 1..request.len() {
             fd::write_all(writer.as_fd(), &request[..cut]).unwrap();
             let next = scratch.next(&mut connection, AT_ONCE);
-            assert_eq!(next, Next::Event(Event::TimedOut), "{encoding:?} {cut}");
+            assert_eq!(next, Next::Event(Event::TimedOut), "{speech:?} {cut}");
             fd::write_all(writer.as_fd(), &request[cut..]).unwrap();
             let next = scratch.next(&mut connection, AT_ONCE);
             let Next::Message(Incoming::Request { slot, .. }) = next else {
-                panic!("{encoding:?} {cut}: {next:?}")
+                panic!("{speech:?} {cut}: {next:?}")
             };
             assert!(connection.peer.release(slot).is_some());
         }
@@ -107,13 +117,13 @@ fn a_request_cut_at_any_byte_is_one_request_and_none_before_its_last_byte() {
 
 #[test]
 fn a_reply_cut_at_any_byte_is_the_reply_of_its_call() {
-    for encoding in ENCODINGS {
-        let (mut connection, writer, _reader) = with_ends(encoding);
+    for speech in SPEECHES {
+        let (mut connection, writer, _reader) = with_ends(speech);
         let mut scratch = Scratch::default();
-        let length = result(encoding, Id::Int(1), 7).len();
+        let length = result(speech, Id::Int(1), 7).len();
         for cut in 1..length {
             let id = connection.peer.begin_call().unwrap();
-            let reply = result(encoding, Id::Int(id), 7);
+            let reply = result(speech, Id::Int(id), 7);
             let wait = Wait {
                 awaited: Some(id),
                 deadline: None,
@@ -130,7 +140,7 @@ fn a_reply_cut_at_any_byte_is_the_reply_of_its_call() {
             let next = scratch.next(&mut connection, wait);
             assert!(
                 matches!(next, Next::Message(Incoming::Reply(Reply::Result(_)))),
-                "{encoding:?} {cut} {next:?}"
+                "{speech:?} {cut} {next:?}"
             );
         }
         assert_eq!(connection.peer.waiting(), 0);
@@ -139,10 +149,10 @@ fn a_reply_cut_at_any_byte_is_the_reply_of_its_call() {
 
 #[test]
 fn two_messages_cut_at_any_byte_are_two() {
-    for encoding in ENCODINGS {
-        let (mut connection, writer, _reader) = with_ends(encoding);
+    for speech in SPEECHES {
+        let (mut connection, writer, _reader) = with_ends(speech);
         let mut scratch = Scratch::default();
-        let both = [call(encoding, None, 1), call(encoding, None, 2)].concat();
+        let both = [call(speech, None, 1), call(speech, None, 2)].concat();
         for cut in 1..both.len() {
             let mut seen = 0;
             for part in [&both[..cut], &both[cut..]] {
@@ -151,39 +161,39 @@ fn two_messages_cut_at_any_byte_are_two() {
                     seen += 1;
                 }
             }
-            assert_eq!(seen, 2, "{encoding:?} {cut}");
+            assert_eq!(seen, 2, "{speech:?} {cut}");
         }
     }
 }
 
 #[test]
 fn an_end_after_any_byte_of_a_message_is_an_end_and_no_message() {
-    for encoding in ENCODINGS {
-        let request = call(encoding, Some(1), 7);
-        let whole = request.len() - encoding.terminator().len();
+    for speech in SPEECHES {
+        let request = call(speech, Some(1), 7);
+        let whole = request.len() - usize::from(speech.1 == Framing::Line);
         for cut in 0..whole {
-            let (mut connection, writer, _reader) = with_ends(encoding);
+            let (mut connection, writer, _reader) = with_ends(speech);
             let mut scratch = Scratch::default();
             fd::write_all(writer.as_fd(), &request[..cut]).unwrap();
             drop(writer);
             // The beginning of a line is a line, which is no JSON: it is answered, and then the end is there.
             let next = scratch.next(&mut connection, Wait::default());
-            assert_eq!(next, Next::Event(Event::Eof), "{encoding:?} {cut}");
+            assert_eq!(next, Next::Event(Event::Eof), "{speech:?} {cut}");
         }
     }
 }
 
 #[test]
 fn a_thousand_messages_in_one_read_come_out_in_order() {
-    for encoding in ENCODINGS {
-        let (mut connection, writer, _reader) = with_ends(encoding);
+    for speech in SPEECHES {
+        let (mut connection, writer, _reader) = with_ends(speech);
         let mut scratch = Scratch::default();
-        let stream: Vec<u8> = (1..=1_000).flat_map(|id| call(encoding, Some(id), id)).collect();
+        let stream: Vec<u8> = (1..=1_000).flat_map(|id| call(speech, Some(id), id)).collect();
         assert!(stream.len() < 65_536, "a pipe does not hold {}", stream.len());
         fd::write_all(writer.as_fd(), &stream).unwrap();
         for id in 1..=1_000 {
             let Next::Message(Incoming::Request { slot, .. }) = scratch.next(&mut connection, AT_ONCE) else {
-                panic!("{encoding:?} {id}")
+                panic!("{speech:?} {id}")
             };
             assert_eq!(connection.peer.release(slot).unwrap().id, Id::Int(id));
         }
@@ -205,24 +215,24 @@ fn relay(from: OwnedFd, to: OwnedFd) -> thread::JoinHandle<()> {
 
 #[test]
 fn calls_through_pipes_that_move_one_byte_at_a_time_are_all_answered() {
-    for encoding in ENCODINGS {
+    for speech in SPEECHES {
         let ends = [fd::pipe(), fd::pipe(), fd::pipe(), fd::pipe()].map(Result::unwrap);
         let [(relay_1_in, caller_out), (server_in, relay_1_out), (relay_2_in, server_out), (caller_in, relay_2_out)] =
             ends;
         let relays = [relay(relay_1_in, relay_1_out), relay(relay_2_in, relay_2_out)];
         let server = thread::spawn(move || {
-            let mut server = connection(encoding, server_in, server_out);
+            let mut server = connection(speech, server_in, server_out);
             let mut scratch = Scratch::default();
             while let Next::Message(Incoming::Request { slot, .. }) = scratch.next(&mut server, Wait::default()) {
                 let id = server.peer.release(slot).unwrap().id;
-                server.send(&result(encoding, id, 5), Urgency::Now).unwrap();
+                server.send(&result(speech, id, 5), Urgency::Now).unwrap();
             }
         });
-        let mut caller = connection(encoding, caller_in, caller_out);
+        let mut caller = connection(speech, caller_in, caller_out);
         let mut scratch = Scratch::default();
         for _ in 0..300 {
             let id = caller.peer.begin_call().unwrap();
-            caller.send(&call(encoding, Some(id), 1), Urgency::Now).unwrap();
+            caller.send(&call(speech, Some(id), 1), Urgency::Now).unwrap();
             let wait = Wait {
                 awaited: Some(id),
                 ..Wait::default()
@@ -230,7 +240,7 @@ fn calls_through_pipes_that_move_one_byte_at_a_time_are_all_answered() {
             let next = scratch.next(&mut caller, wait);
             assert!(
                 matches!(next, Next::Message(Incoming::Reply(Reply::Result(_)))),
-                "{encoding:?} {next:?}"
+                "{speech:?} {next:?}"
             );
         }
         drop(caller);

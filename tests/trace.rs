@@ -3,6 +3,7 @@
 
 use fkrpc::codec::tape::Node;
 use fkrpc::codec::{cbor, Tape};
+use fkrpc::frame::Framing;
 use fkrpc::trace::{About, Direction, Trace, LEAST_SIZE};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 const ABOUT: About = About {
     codec: b"json",
+    framing: Framing::Line,
     keys: b"string",
     name: b"test",
 };
@@ -50,7 +52,7 @@ fn records(path: &Path) -> Vec<Record> {
         let mut tape = Tape::new();
         at = cbor::scan_item(&source, at, &mut tape, &cbor::ScanOptions::default()).unwrap();
         if std::mem::take(&mut first) {
-            assert!(matches!(tape.node(0).0, Node::Object { count: 7, .. }));
+            assert!(matches!(tape.node(0).0, Node::Object { count: 8, .. }));
             continue;
         }
         let (Node::Array { count, .. }, mut next) = tape.node(0) else {

@@ -76,6 +76,8 @@ function fkrpc.error(fields) end
 ---@field send_timeout? number seconds after which a peer is given up that moves no byte while something is sent; none by default
 ---@field queue? integer bytes of what arrives that are taken in while something is sent; 64 MiB by default
 ---@field batch? integer bytes of notifications that are collected for one write; none by default
+---@field framing? "line"|"content-length"|"length"|"sequence" how messages are told apart. JSON: lines (default), after a header `Content-Length: N` as LSP and DAP have it, or after four bytes with the length, the highest first. CBOR: `"sequence"` (default) or `"length"`
+---@field calls? boolean false: `call` and `must` raise, for another end that takes no requests; true by default
 ---@field trace? string record all messages in this file (`%p` in its name: the process's id); see docs/trace.md
 ---@field trace_size? integer bytes of that file and the `.1` before it, together; 65536 or more, 64 MiB by default
 ---@field latency? boolean measure how long calls and handlers take; see `fkrpc.stats`
@@ -84,12 +86,20 @@ function fkrpc.error(fields) end
 
 ---@class fkrpc.stdio.options: fkrpc.wire.options
 ---@field print? "stderr"|"notify"|"request" where Lua's print goes: stderr (default), or to the other end as notification or request `print` with the arguments as strings
+---@field stdout? "stderr"|"forward" where descriptor 1 leads: to stderr (default), or to the other end as notifications `print` with whole lines
 
 ---@class fkrpc.spawn.options: fkrpc.wire.options
 ---@field [integer] string the program, looked up on the PATH, and its arguments
 ---@field command? string[] the same, in place of the array part
 ---@field env? table<string, string|false> changes to the environment; false removes a variable
 ---@field cwd? string the folder to start in
+
+---@class fkrpc.connect.options: fkrpc.wire.options
+---@field path? string where somebody listens; either this or `fd`
+---@field fd? integer the number of a stream socket that this process has inherited; it is taken over
+
+---@class fkrpc.listen.options: fkrpc.wire.options
+---@field path string where to listen
 
 ---Take stdin and stdout for the protocol: the peer is whoever started this process. Descriptor 0 becomes /dev/null,
 ---descriptor 1 stderr; `dbg` and `debug.debug` do nothing until it is closed. Call it once.
@@ -105,6 +115,34 @@ function fkrpc.stdio(options) end
 ---@return string? message
 ---@return integer? errno
 function fkrpc.spawn(options) end
+
+---Connect to a Unix socket, or take an inherited one.
+---@param options fkrpc.connect.options
+---@return fkrpc.peer? peer nil if nobody listens there, or the descriptor is no inherited stream socket
+---@return string? message
+---@return integer? errno
+function fkrpc.connect(options) end
+
+---Listen at a Unix socket, for the own user alone. The file of a dead server is replaced.
+---@param options fkrpc.listen.options
+---@return fkrpc.listener? listener nil if somebody listens there, or the path cannot be had
+---@return string? message
+---@return integer? errno
+function fkrpc.listen(options) end
+
+---A socket that clients connect to.
+---@class fkrpc.listener
+local listener = {}
+
+---Wait for a client.
+---@param timeout? number seconds; without one, as long as it takes
+---@return fkrpc.peer|false|nil client false if none came in time; nil if there will be none
+---@return string? message
+---@return integer? errno
+function listener:accept(timeout) end
+
+---Remove the socket's file and refuse further clients; twice does no harm. Peers stay as they are.
+function listener:close() end
 
 ---Two peers in memory, each the other's end: for tests. While one waits, the other runs.
 ---@param options? fkrpc.pair.options

@@ -30,6 +30,8 @@ pub enum ErrorKind {
     ControlCharacter,
     /// Bytes that are not UTF-8.
     InvalidUtf8,
+    /// Where a header with the length of a message should be is something else.
+    InvalidHeader,
     /// The document is longer than the reader's limit.
     TooLarge,
     /// Memory for the tape or the output could not be had.
@@ -62,6 +64,7 @@ impl fmt::Display for ErrorKind {
             ErrorKind::LoneSurrogate => "lone surrogate in escape sequence",
             ErrorKind::ControlCharacter => "control character in string",
             ErrorKind::InvalidUtf8 => "invalid UTF-8",
+            ErrorKind::InvalidHeader => "invalid header (no \"Content-Length: N\" with a number)",
             ErrorKind::TooLarge => "document too large",
             ErrorKind::OutOfMemory => "not enough memory",
             ErrorKind::InvalidHead => "invalid CBOR head",

@@ -67,6 +67,7 @@ impl Drop for Connection {
 impl Connection {
     /// Close both directions, after what was kept is sent.
     pub fn close(&mut self) {
+        self.end_forwarding(FAREWELL);
         let _ = self.flush(Urgency::Until(clock::monotonic_us() + FAREWELL)); // OK because there is nothing left to say
         self.outbox.clear();
         self.wire.close();
@@ -85,16 +86,14 @@ impl Connection {
         if !self.is_open() || self.wire.is_output_closed() {
             return Err(Unsent::Closed);
         }
+        self.forward(urgency);
         if bytes.is_empty() {
             return self.flush(urgency); // the answer to a member of a batch that is not complete
         }
         self.peer.stats.sent += 1;
         self.peer.stats.bytes_sent += bytes.len() as u64; // OK because usize is at most 64 bits
         if let Some(trace) = &self.trace {
-            trace.record(
-                Direction::Out,
-                bytes.strip_suffix(self.peer.encoding.terminator()).unwrap_or(bytes),
-            );
+            trace.record(Direction::Out, self.peer.framing.body(bytes));
         }
         if urgency == Urgency::Later && (self.sending.corked.is_some() || self.sending.batch > 0) {
             return self.collect(bytes);

@@ -15,6 +15,7 @@ impl Inbox {
         match self.framing {
             Framing::Line => self.len(),
             Framing::CborSequence => self.item.needed(),
+            Framing::ContentLength | Framing::Length => 0, // OK because they have states of their own
         }
     }
 
@@ -40,13 +41,15 @@ impl Inbox {
     pub(super) fn skip(&mut self) -> bool {
         let end = match self.framing {
             Framing::Line => memchr::memchr(b'\n', self.bytes()).map(|at| at + 1),
-            Framing::CborSequence => match self.item.feed(&self.bytes[self.start..self.end]) {
-                Ok(end) => end,
-                Err(_) => {
-                    self.drop_all(); // it has been reported
-                    return false;
+            Framing::CborSequence | Framing::ContentLength | Framing::Length => {
+                match self.item.feed(&self.bytes[self.start..self.end]) {
+                    Ok(end) => end,
+                    Err(_) => {
+                        self.drop_all(); // it has been reported
+                        return false;
+                    }
                 }
-            },
+            }
         };
         let passed = match end {
             Some(end) => {

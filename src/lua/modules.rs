@@ -42,6 +42,8 @@ const MODULES: &[Module] = modules![
     "stdio",
     "pair",
     "process",
+    "socket",
+    "listener",
     "clock",
     "fs",
     "freekill",

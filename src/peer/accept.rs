@@ -2,7 +2,7 @@
 
 use super::{Incoming, Peer, Problem, Reply, Scan};
 use crate::codec::tape::{Node, Tape};
-use crate::codec::{cbor, json, ErrorKind};
+use crate::codec::{cbor, json, CodecError, ErrorKind};
 use crate::message::{Envelope, ErrorObject, Id, Standard, INVALID_PARAMS, INVALID_REQUEST};
 use crate::slots::Slot;
 
@@ -22,7 +22,13 @@ impl Peer {
         self.stats.received += 1;
         let scanned = match &self.scan {
             Scan::Json(options) => json::scan(message, tape, options),
-            Scan::Cbor(options) => cbor::scan_item(message, 0, tape, options).map(|_| ()),
+            Scan::Cbor(options) => cbor::scan_item(message, 0, tape, options).and_then(|end| {
+                // In a sequence it cannot be: there the item's end is the message's.
+                let whole = end == message.len();
+                whole
+                    .then_some(())
+                    .ok_or(CodecError::new(ErrorKind::TrailingGarbage, end))
+            }),
         };
         if let Err(error) = scanned {
             if error.kind == ErrorKind::OutOfMemory {

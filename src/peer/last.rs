@@ -46,7 +46,6 @@ impl Peer {
         if batch.is_some() {
             encoding.end_batch(out)?;
         }
-        out.extend_from_slice(encoding.terminator());
-        Ok(())
+        self.framing.seal(out, 0)
     }
 }

@@ -113,7 +113,7 @@ impl Peer {
     /// Whether [`Peer::quick_reply`] may be asked: nothing is waiting to be read before the next bytes.
     #[must_use]
     pub fn can_be_quick(&self) -> bool {
-        self.encoding.is_freekill() && self.queue.is_empty() && self.inbox.is_empty()
+        self.encoding.is_freekill() && !self.framing.has_prefix() && self.queue.is_empty() && self.inbox.is_empty()
     }
 
     /// Take the reply to `awaited` from the front of the inbox, if that is all there is to see. `text` is where a byte

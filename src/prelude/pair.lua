@@ -14,8 +14,8 @@ local function pair(given)
   local observed, message, errno = wire.observe(one, settings, "pair " .. name)
   if not observed then return nil, message, errno end
   if settings.latency then native.measure(other) end
-  local left = peer.new(one, "pair " .. name, settings)
-  local right = peer.new(other, "pair " .. name, settings)
+  local left = wire.restrict(given, peer.new(one, "pair " .. name, settings))
+  local right = wire.restrict(given, peer.new(other, "pair " .. name, settings))
   left.other, right.other = right, left
   return left, right
 end

@@ -89,6 +89,7 @@ local function spawn(given)
     return nil, message, errno
   end
   local self = setmetatable(peer.new(conn, name, arguments.settings), Child)
+  wire.restrict(given, self)
   self.process = process
   self.pid = pid
   return self

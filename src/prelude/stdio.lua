@@ -1,6 +1,6 @@
 -- fkrpc.stdio: serve the parent that started this process, over a channel nobody else can touch.
 local native = ...
-local type, tostring, select, rawget, rawset, pcall = type, tostring, select, rawget, rawset, pcall
+local type, error, tostring, select, rawget, rawset, pcall = type, error, tostring, select, rawget, rawset, pcall
 local unpack = table.unpack or unpack
 local concat = table.concat
 local globals, debug_library = _G, debug
@@ -8,7 +8,7 @@ local options, wire, peer = native.module("options"), native.module("wire"), nat
 local environment = os.getenv
 local log = native.log
 
-local KNOWN = wire.known("print")
+local KNOWN = wire.known("print", "stdout")
 
 local function nothing() end
 
@@ -47,8 +47,20 @@ local function stdio(given)
   given = options.check("stdio", given, KNOWN)
   local arguments, name = wire.arguments("stdio", given)
   local send = options.choice("stdio", given, "print", senders, "stderr")
+  local forwards = options.choice("stdio", given, "stdout", { stderr = false, forward = true }, "stderr")
+  if given.calls == false and given.print == "request" then
+    error("fkrpc.stdio: print = \"request\" sends requests, calls = false forbids them", 2)
+  end
   local conn, message, errno = native.stdio(unpack(arguments, 1, 10))
   if not conn then return nil, message, errno end
+  if forwards then
+    local started
+    started, message, errno = native.forward(conn)
+    if not started then
+      native.close(conn)
+      return nil, message, errno
+    end
+  end
   name = "stdio " .. name
   local settings = arguments.settings
   local wanted = settings.trace
@@ -59,7 +71,7 @@ local function stdio(given)
     if wanted then return nil, message, errno end
     log("fkrpc: " .. name .. ": " .. message .. "\n") -- nobody asked for it who could be told
   end
-  local self = peer.new(conn, name, settings)
+  local self = wire.restrict(given, peer.new(conn, name, settings))
 
   local undo = {}
   -- A debugger's prompt would wait on a stdin that is no terminal, for ever.

@@ -7,6 +7,7 @@
 
 pub mod at_exit;
 mod c_streams;
+pub mod capture;
 pub mod clock;
 pub mod dir;
 pub mod error;
@@ -18,6 +19,7 @@ pub mod poll;
 pub mod process;
 pub mod shared;
 pub mod signal;
+pub mod socket;
 pub mod stat;
 pub mod stderr;
 pub mod stdio;

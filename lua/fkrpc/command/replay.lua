@@ -36,10 +36,21 @@ end
 local function encoder(about)
   if about.codec == "json" then
     local codec = fkrpc.json.new({ strings = "bytes" })
-    return function(value) return assert(codec.encode(value)) .. "\n" end
+    return function(value) return assert(codec.encode(value)) end
   end
   local codec = fkrpc.cbor.new({ strings = about.keys == "freekill" and "bytes" or "text" })
   return function(value) return assert(codec.encode(value)) end
+end
+
+-- A message as it goes over the wire.
+local function framed(about, bytes)
+  if about.framing == "line" then return bytes .. "\n" end
+  if about.framing == "content-length" then return ("Content-Length: %d\r\n\r\n"):format(#bytes) .. bytes end
+  if about.framing == "length" then
+    local n = #bytes
+    return string.char(math.floor(n / 2 ^ 24), math.floor(n / 65536) % 256, math.floor(n / 256) % 256, n % 256) .. bytes
+  end
+  return bytes
 end
 
 local Player = {}
@@ -52,12 +63,11 @@ end
 
 -- The recorded bytes, with the ids of today where they answer requests that came with others.
 function Player:bytes_of(record)
-  local ending = self.about.codec == "json" and "\n" or ""
   local members = message.describe(self.read, record.bytes)
   local answer = members[1]
   local is_answer = #members == 1 and (answer.kind == "result" or answer.kind == "error")
   local id = is_answer and self.ids[message.key(answer.id)]
-  if id == nil or id == false or id == answer.id or self.about.keys == "freekill" then return record.bytes .. ending end
+  if id == nil or id == false or id == answer.id or self.about.keys == "freekill" then return record.bytes end
   answer.value.id = id
   return self.encode(answer.value)
 end
@@ -105,7 +115,7 @@ function Player:play(records, mine)
       arguments.wrong(("message %d is cut short in the recording and cannot be played"):format(number))
     elseif record.way == mine then
       if self.pace and record.time > last then fkrpc.clock.sleep(record.time - last) end
-      local sent, err = self.peer:send_raw(self:bytes_of(record))
+      local sent, err = self.peer:send_raw(framed(self.about, self:bytes_of(record)))
       if not sent then
         self:differ(number, record, "it cannot be sent: " .. err.message)
         return
@@ -124,7 +134,7 @@ function replay.run(words)
   if command and #command == 0 then arguments.wrong("no command after --") end
   local about, records, torn = recording.read(others[1])
   if not about then arguments.wrong(records) end
-  local spoken = { codec = about.codec, keys = about.codec == "cbor" and about.keys or nil }
+  local spoken = { codec = about.codec, keys = about.codec == "cbor" and about.keys or nil, framing = about.framing }
   local peer, why
   if command then
     spoken.command = command

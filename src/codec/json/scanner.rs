@@ -13,12 +13,20 @@ pub(super) fn byte(source: &[u8], pos: usize) -> u8 {
     source.get(pos).copied().unwrap_or(0)
 }
 
-/// The first byte from `pos` on that is no white space. Most often that is the first or the second.
+/// The first byte from `pos` on that is no white space, and where it is. Most often that is the first or the second.
+#[inline(always)]
+fn after_space(source: &[u8], pos: usize) -> (u8, usize) {
+    let first = byte(source, pos);
+    if first > b' ' {
+        return (first, pos);
+    }
+    let pos = skip_space(source, pos);
+    (byte(source, pos), pos)
+}
+
+/// Where the first byte from `pos` on is that is no white space.
 #[inline(always)]
 pub(super) fn skip_space(source: &[u8], pos: usize) -> usize {
-    if byte(source, pos) > b' ' {
-        return pos;
-    }
     if byte(source, pos) == b' ' && byte(source, pos + 1) > b' ' {
         return pos + 1;
     }
@@ -47,18 +55,23 @@ fn literal<const N: usize>(source: &[u8], pos: usize, text: &[u8; N]) -> Result<
     Err(unexpected(source, pos + same, ErrorKind::UnexpectedCharacter))
 }
 
-/// A key, its colon, and the white space around them; returns where its value starts.
+/// A key, whose first byte `first` is at `pos`, its colon, and white space; returns its value's first byte and place.
 #[inline(always)]
-fn key<const CHECK: bool>(source: &[u8], pos: usize, tape: &mut Tape, high: &mut u64) -> Result<usize, CodecError> {
-    if byte(source, pos) != b'"' {
+fn key<const CHECK: bool>(
+    source: &[u8],
+    (first, pos): (u8, usize),
+    tape: &mut Tape,
+    high: &mut u64,
+) -> Result<(u8, usize), CodecError> {
+    if first != b'"' {
         return Err(unexpected(source, pos, ErrorKind::UnexpectedCharacter));
     }
     let pos = string::string::<CHECK>(source, pos + 1, tape, high)?;
-    let pos = skip_space(source, pos);
-    if byte(source, pos) != b':' {
+    let (colon, pos) = after_space(source, pos);
+    if colon != b':' {
         return Err(unexpected(source, pos, ErrorKind::UnexpectedCharacter));
     }
-    Ok(skip_space(source, pos + 1))
+    Ok(after_space(source, pos + 1))
 }
 
 /// Scan one value; see [`super::scan_value`]. After an error the tape may hold a part of it.
@@ -74,10 +87,10 @@ pub(super) fn value<const CHECK: bool>(
     let mut high = 0;
     let mut level = Level::OUTSIDE;
     let mut depth = 0;
-    let mut pos = skip_space(source, start);
+    let (mut first, mut pos) = after_space(source, start);
     loop {
-        // A value starts at pos.
-        match byte(source, pos) {
+        // A value starts at pos with `first`.
+        match first {
             b'"' => pos = string::string::<CHECK>(source, pos + 1, tape, &mut high)?,
             b'0'..=b'9' | b'-' => pos = number::number(source, pos, tape, options)?,
             open @ (b'{' | b'[') => {
@@ -86,15 +99,15 @@ pub(super) fn value<const CHECK: bool>(
                 }
                 let object = open == b'{';
                 level = tape.descend(level, object)?;
-                pos = skip_space(source, pos + 1);
-                if byte(source, pos) == open + 2 {
+                (first, pos) = after_space(source, pos + 1);
+                if first == open + 2 {
                     // The closing bracket comes two after the opening one in ASCII.
                     level = tape.ascend(level);
                     pos += 1;
                 } else {
                     depth += 1;
                     if object {
-                        pos = key::<CHECK>(source, pos, tape, &mut high)?;
+                        (first, pos) = key::<CHECK>(source, (first, pos), tape, &mut high)?;
                     }
                     continue;
                 }
@@ -120,16 +133,15 @@ pub(super) fn value<const CHECK: bool>(
                 return Ok((pos, high != 0));
             }
             level.count += 1;
-            pos = skip_space(source, pos);
-            let next = byte(source, pos);
-            if next == b',' {
-                pos = skip_space(source, pos + 1);
+            (first, pos) = after_space(source, pos);
+            if first == b',' {
+                (first, pos) = after_space(source, pos + 1);
                 if level.object {
-                    pos = key::<CHECK>(source, pos, tape, &mut high)?;
+                    (first, pos) = key::<CHECK>(source, (first, pos), tape, &mut high)?;
                 }
                 break;
             }
-            if next != if level.object { b'}' } else { b']' } {
+            if first != if level.object { b'}' } else { b']' } {
                 return Err(unexpected(source, pos, ErrorKind::UnexpectedCharacter));
             }
             level = tape.ascend(level);

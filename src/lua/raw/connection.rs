@@ -13,6 +13,7 @@ use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, Job,
 use super::walk::Policy;
 use crate::connection::Connection;
 use crate::envelope::Encoding;
+use crate::frame::Framing;
 use crate::message::Keys;
 use crate::peer::{Peer, Scan};
 use crate::sys::{error::describe, stdio};
@@ -55,19 +56,30 @@ pub enum WireFormat {
 
 /// What a connection speaks, from the prelude's arguments.
 #[derive(Clone, Copy)]
-struct Speech {
+pub struct Speech {
     encoding: Encoding,
     scan: Scan,
     format: WireFormat,
     policy: Policy,
+    framing: Framing,
 }
 
-/// `kind` is `json`, `cbor` or `freekill`; the other options follow as the codecs' (see `json::options`).
-unsafe fn speech(lua: *mut lua_State, first: c_int) -> Speech {
+/// `kind` is `json`, `cbor` or `freekill`, and four times the framing more; the other options follow as the codecs' (see
+/// `json::options`).
+///
+/// # Safety
+/// In a raw function.
+pub unsafe fn speech(lua: *mut lua_State, first: c_int) -> Speech {
     // SAFETY: conversions of plain values.
     unsafe {
         let kind = ffi::lua_tointeger(lua, first);
-        if kind == 0 {
+        let framing = match (kind >> 2, kind & 3) {
+            (1, _) => Framing::ContentLength,
+            (2, _) => Framing::Length,
+            (_, 0) => Framing::Line,
+            _ => Framing::CborSequence,
+        };
+        if kind & 3 == 0 {
             let options = json::options(lua, first + 1);
             let utf8 = options.scan.utf8;
             return Speech {
@@ -75,15 +87,17 @@ unsafe fn speech(lua: *mut lua_State, first: c_int) -> Speech {
                 scan: Scan::Json(options.scan),
                 format: WireFormat::Json(json::Json { utf8, whole: false }),
                 policy: options.policy,
+                framing,
             };
         }
         let options = cbor::options(lua, first + 1);
-        let freekill = kind == 2;
+        let freekill = kind & 3 == 2;
         Speech {
             encoding: Encoding::Cbor(if freekill { Keys::FreeKill } else { Keys::Names }),
             scan: Scan::Cbor(options.scan),
             format: WireFormat::Cbor(options.format),
             policy: options.policy,
+            framing,
         }
     }
 }
@@ -112,13 +126,19 @@ pub unsafe fn check(lua: *mut lua_State, index: c_int) -> *mut Conn {
 }
 
 /// Room for a connection as userdata on top of the stack, without its metatable.
-unsafe fn new_place(lua: *mut lua_State) -> *mut Conn {
+///
+/// # Safety
+/// In a raw function; may raise.
+pub unsafe fn new_place(lua: *mut lua_State) -> *mut Conn {
     // SAFETY: may raise; nothing is owned.
     unsafe { ffi::lua_newuserdata(lua, size_of::<Conn>()).cast() }
 }
 
 /// Give the userdata at `index`, whose place is written, its metatable: from now on it is dropped by the collector.
-unsafe fn finish(lua: *mut lua_State, index: c_int) {
+///
+/// # Safety
+/// In a raw function, with such a userdata there.
+pub unsafe fn finish(lua: *mut lua_State, index: c_int) {
     // SAFETY: raw access to an existing table and `lua_setmetatable` do not raise, except that 5.1 and later may run
     // out of memory when they note the finalizer; then the connection's descriptors leak, nothing worse.
     unsafe {
@@ -127,9 +147,10 @@ unsafe fn finish(lua: *mut lua_State, index: c_int) {
     }
 }
 
-fn make(speech: Speech, wire: Wire) -> Conn {
+/// A connection over `wire`.
+pub fn make(speech: Speech, wire: Wire) -> Conn {
     Conn {
-        core: Connection::new(Peer::new(speech.encoding, speech.scan), wire),
+        core: Connection::new(Peer::framed(speech.encoding, speech.scan, speech.framing), wire),
         format: speech.format,
         policy: speech.policy,
         handing: Handing::default(),
@@ -152,7 +173,10 @@ pub unsafe extern "C-unwind" fn collect(lua: *mut lua_State) -> c_int {
 }
 
 /// `nil, message, errno` from the job.
-unsafe fn system_failure(lua: *mut lua_State, job: *mut Job, errno: i32) -> c_int {
+///
+/// # Safety
+/// In a raw function, with the job it has entered; may raise.
+pub unsafe fn system_failure(lua: *mut lua_State, job: *mut Job, errno: i32) -> c_int {
     // SAFETY: the message is the job's; may raise.
     unsafe {
         ffi::lua_pushnil(lua);

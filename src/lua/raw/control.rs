@@ -4,10 +4,11 @@
 //! Taking arguments and pushing results, as for [`super::connection`]: the work between is guarded, and only `Copy`
 //! numbers leave it.
 
-use super::connection::check;
+use super::connection::{check, system_failure};
 use super::send::push_closed;
 use super::state::{enter, guarded, leave};
 use crate::peer::Garbage;
+use crate::sys::capture;
 use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
@@ -118,6 +119,36 @@ pub unsafe extern "C-unwind" fn configure(lua: *mut lua_State) -> c_int {
         }
     }
     0
+}
+
+/// `forward(connection) -> true | nil, message, errno`: what is written to descriptor 1 goes to the other end.
+///
+/// # Safety
+/// Called by the prelude, for a connection over stdio.
+pub unsafe extern "C-unwind" fn forward(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        let conn = check(lua, 1);
+        let job = enter(lua, &marker);
+        let started = guarded(|| {
+            capture::start()
+                .map(|()| (*conn).core.forward_output())
+                .map_err(|error| {
+                    (*job).message = error.message;
+                    error.errno
+                })
+        });
+        match started {
+            Ok(Ok(())) => {
+                ffi::lua_pushboolean(lua, 1);
+                leave(lua, job);
+                1
+            }
+            Ok(Err(errno)) => system_failure(lua, job, errno),
+            Err(panic) => panic.raise(lua),
+        }
+    }
 }
 
 /// What is kept at most between `cork` and `uncork`, in bytes.

@@ -44,6 +44,7 @@ pub mod send;
 pub mod services;
 pub mod short;
 pub mod slice;
+pub mod socket;
 pub mod soft_hook;
 pub mod state;
 pub mod stop_hook;

@@ -139,6 +139,7 @@ pub unsafe extern "C-unwind" fn trace(lua: *mut lua_State) -> c_int {
                 } else {
                     b"cbor"
                 },
+                framing: (*conn).core.peer.framing,
                 keys: if encoding.is_freekill() { b"freekill" } else { b"string" },
                 name,
             };

@@ -10,7 +10,7 @@
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
     cbor, channel, clock, compat, connection, control, file, fs, hook, json, load, observe, process, random_class,
-    receive, reply, resume, scalars, send, services, soft_hook, styled, watchdog,
+    receive, reply, resume, scalars, send, services, socket, soft_hook, styled, watchdog,
 };
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
@@ -34,6 +34,8 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"stdio", connection::stdio),
     (c"pair", connection::pair),
     (c"adopt", connection::adopt),
+    (c"socket_connect", socket::connect),
+    (c"socket_listen", socket::listen),
     (c"close", control::close),
     (c"close_output", control::close_output),
     (c"stop", control::stop),
@@ -42,6 +44,7 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"cork", control::cork),
     (c"uncork", control::uncork),
     (c"mute", control::mute),
+    (c"forward", control::forward),
     (c"stats", observe::stats),
     (c"measure", observe::measure),
     (c"trace", observe::trace),

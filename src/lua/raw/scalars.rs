@@ -150,7 +150,7 @@ unsafe fn send(
                 encoding.begin_call(&mut *out, method, with_id.then_some(id), true)?;
                 write_params(lua, encoding, &mut *out, top)?;
                 encoding.end(&mut *out)?;
-                push(&mut *out, encoding.terminator())?;
+                (*core).peer.framing.seal(&mut *out, 0)?;
                 let urgency = if with_id { Urgency::Now } else { Urgency::Later };
                 (*core).send(&*out, urgency).map_err(|_| None)
             };

@@ -112,8 +112,7 @@ unsafe fn send_call(
                 }
                 let out = &mut (*job).out;
                 encoding.end(out)?;
-                out.try_reserve(1).map_err(|_| ErrorKind::OutOfMemory)?;
-                out.extend_from_slice(encoding.terminator());
+                (*core).peer.framing.seal(out, 0)?;
                 Ok((*core).send(out, urgency)?)
             };
             let mut write = write;
