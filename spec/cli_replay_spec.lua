@@ -62,7 +62,8 @@ describe("fkrpc replay", function()
 
   for name, options in pairs({
     json = {}, cbor = { codec = "cbor" }, freekill = { codec = "cbor", keys = "freekill" },
-    ["json with headers"] = { framing = "content-length" }, ["cbor with lengths"] = { codec = "cbor", framing = "length" },
+    ["json with headers"] = { framing = "content-length" },
+    ["cbor with lengths"] = { codec = "cbor", framing = "length" },
   }) do
     local speaks = ("{ codec = %q, keys = %s, framing = %s }"):format(options.codec or "json",
       options.keys and ("%q"):format(options.keys) or "nil",

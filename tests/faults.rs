@@ -184,14 +184,14 @@ fn an_end_after_any_byte_of_a_message_is_an_end_and_no_message() {
 }
 
 #[test]
-fn a_thousand_messages_in_one_read_come_out_in_order() {
+fn many_messages_in_one_read_come_out_in_order() {
     for speech in SPEECHES {
         let (mut connection, writer, _reader) = with_ends(speech);
         let mut scratch = Scratch::default();
-        let stream: Vec<u8> = (1..=1_000).flat_map(|id| call(speech, Some(id), id)).collect();
+        let stream: Vec<u8> = (1..=600).flat_map(|id| call(speech, Some(id), id)).collect();
         assert!(stream.len() < 65_536, "a pipe does not hold {}", stream.len());
         fd::write_all(writer.as_fd(), &stream).unwrap();
-        for id in 1..=1_000 {
+        for id in 1..=600 {
             let Next::Message(Incoming::Request { slot, .. }) = scratch.next(&mut connection, AT_ONCE) else {
                 panic!("{speech:?} {id}")
             };

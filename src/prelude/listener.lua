@@ -18,7 +18,8 @@ function Listener:accept(timeout)
   local conn, message, errno = self.socket.accept(timeout, unpack(arguments, 1, 10))
   if not conn then return conn, message, errno end
   self.accepted = self.accepted + 1
-  local name, observed = "client of " .. self.path .. ", " .. self.name, nil
+  local name = "client of " .. self.path .. ", " .. self.name
+  local observed
   observed, message, errno = wire.observe(conn, arguments.settings, name, "-" .. self.accepted)
   if not observed then
     native.close(conn)
