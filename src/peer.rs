@@ -17,6 +17,7 @@ mod batch;
 mod last;
 pub mod quick;
 mod recover;
+mod timing;
 
 use crate::codec::tape::Node;
 use crate::codec::{cbor, json, CodecError, ErrorKind};
@@ -25,7 +26,6 @@ use crate::frame::{Framing, Inbox};
 use crate::latency::Latency;
 use crate::message::{Id, INTERNAL_ERROR, METHOD_NOT_FOUND};
 use crate::slots::{Batches, Slot, Slots};
-use crate::sys::clock;
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -256,41 +256,6 @@ impl Peer {
             since,
         });
         Ok(self.last_id)
-    }
-
-    /// Measure how long calls and handlers take from now on.
-    ///
-    /// # Errors
-    /// `OutOfMemory`.
-    pub fn measure(&mut self) -> Result<(), ErrorKind> {
-        self.latency.clear();
-        self.latency.try_reserve_exact(1).map_err(|_| ErrorKind::OutOfMemory)?;
-        self.latency.push(Latency::default());
-        Ok(())
-    }
-
-    /// How long they took, if it is measured.
-    #[must_use]
-    pub fn latency(&self) -> Option<&Latency> {
-        self.latency.first()
-    }
-
-    /// The time, where it is wanted.
-    #[inline]
-    pub(crate) fn now(&self) -> Option<i64> {
-        self.latency.first().map(|_| clock::monotonic_us())
-    }
-
-    /// The reply to this call is here.
-    #[inline]
-    fn replied(&mut self, id: i64) {
-        let Some(latency) = self.latency.first_mut() else {
-            return;
-        };
-        let call = self.pending.iter_mut().find(|call| call.id == id);
-        if let Some(since) = call.and_then(|call| call.since.take()) {
-            latency.calls.add(clock::monotonic_us() - since);
-        }
     }
 
     /// Nobody waits for this call any more; a late reply counts as a stray.

@@ -180,16 +180,23 @@ impl Trace {
     }
 
     /// Record a message.
+    // Out of line, here and below: most connections have no trace.
+    #[cold]
+    #[inline(never)]
     pub fn record(&self, direction: Direction, bytes: &[u8]) {
         self.with_sink(|sink| sink.record(clock::monotonic_us(), direction, bytes));
     }
 
     /// Write what is in memory: nothing will happen for a while.
+    #[cold]
+    #[inline(never)]
     pub fn flush(&self) {
         self.with_sink(Sink::flush);
     }
 
     /// Write what is in memory if it is not quite new: what happens now may be the end of the process.
+    #[cold]
+    #[inline(never)]
     pub fn flush_old(&self) {
         self.with_sink(|sink| {
             if clock::monotonic_us() - sink.flushed > OLD {
