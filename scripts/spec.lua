@@ -3,7 +3,8 @@
 --
 -- `--lua=luajit` hands over to that interpreter (LuaRocks 3.8 runs `luarocks test` with plain Lua 5.1 when it serves
 -- LuaJIT). FKRPC_GC=generational runs them, and all programs they start, with Lua 5.4's generational collector,
--- FKRPC_GC=stress with one that never pauses. All else is passed to busted. It needs no `busted` command, only the modules: a command belongs to one Lua.
+-- FKRPC_GC=stress with one that never pauses. All else is passed to busted. It needs no `busted` command, only the
+-- modules: a command belongs to one Lua.
 
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
 

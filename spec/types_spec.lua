@@ -87,11 +87,19 @@ do
 end
 local loaded = {
   fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.watchdog, fkrpc.compat, fkrpc.stdio, fkrpc.spawn,
-  fkrpc.pair, fkrpc.clock, fkrpc.fs, fkrpc.freekill, fkrpc.connect, fkrpc.listen,
+  fkrpc.pair, fkrpc.clock, fkrpc.fs, fkrpc.freekill, fkrpc.connect, fkrpc.listen, fkrpc.token,
 }
 
 local function methods_of(object) return getmetatable(object).__index end
 local fk = fkrpc.freekill
+
+-- What contexts offer is there once one was asked for it.
+local context
+other:on("look", function(_, ctx)
+  assert(ctx.cancelled)
+  context = methods_of(ctx)
+end)
+one:must("look")
 
 local LIVE = {
   ["fkrpc.freekill"] = fk,
@@ -113,13 +121,15 @@ local LIVE = {
   ["fkrpc.clock"] = fkrpc.clock,
   ["fkrpc.fs"] = fkrpc.fs,
   ["fkrpc.peer"] = peer,
+  ["fkrpc.token"] = methods_of(fkrpc.token()),
+  ["fkrpc.context"] = context,
   ["fkrpc.child"] = child,
   ["fkrpc.listener"] = listener,
 }
 
 describe("the definitions", function()
   it("are looked at after everything was loaded", function()
-    assert.equal(14, #loaded)
+    assert.equal(15, #loaded)
     assert.equal(other, one.other)
   end)
 
@@ -316,7 +326,7 @@ describe("the definitions of options", function()
   end)
 
   it("have the options of a call and of an error", function()
-    assert.same({ "timeout" }, sorted(classes["fkrpc.call.options"].fields))
+    assert.same({ "cancel", "on_progress", "timeout" }, sorted(classes["fkrpc.call.options"].fields))
     other:on("quick", function() return 1 end)
     assert.equal(1, one:call("quick", nil, { timeout = 60 }))
     assert.is_false(pcall(one.call, one, "quick", nil, { patience = 60 }))

@@ -82,7 +82,7 @@ impl Channel {
                     return Ok(false);
                 }
                 Ok(Received::TimedOut) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error),
             }
             received = self.wire.receive(&mut self.inbox, Some(clock::monotonic_us() + WAIT));

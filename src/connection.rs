@@ -16,11 +16,13 @@ use crate::peer::quick::{Quick, Scalar};
 use crate::peer::{Incoming, Peer, Problem};
 use crate::sys::clock;
 use crate::sys::error::describe;
+use crate::sys::signals::{self, Woken};
 use crate::sys::stderr;
 use crate::text;
 use crate::trace::{Direction, Trace};
 use crate::wire::{Received, Wire};
 use std::fmt;
+use std::time::Duration;
 
 /// Why [`Connection::next`] has no message for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +39,14 @@ pub enum Event {
     Handled,
     /// A pair in memory has nothing to read: it is the other end's turn.
     Nothing,
+    /// A signal that is heard of has come.
+    Signal(&'static str),
+    /// A signal has interrupted the wait, and its handler has run.
+    Interrupted,
 }
+
+/// How long what is to be forwarded may wait while signals are heard of.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What happened next.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,6 +80,8 @@ pub struct Connection {
     pub name: Option<String>,
     /// Messages that lead nowhere are not logged: whoever uses the connection sees the answers himself.
     pub quiet: bool,
+    /// Signals that end waits.
+    pub signals: Option<signals::Guard>,
     /// How sending is done.
     pub sending: Sending,
     /// What is not sent yet.
@@ -93,6 +104,7 @@ impl Connection {
             broken: None,
             name: None,
             quiet: false,
+            signals: None,
             sending: Sending::default(),
             outbox: Outbox::new(),
             trace: None,
@@ -117,7 +129,7 @@ impl Connection {
     /// Wait for the reply to `awaited`, the call sent last, as long as nothing else comes than the reply of a FreeKill
     /// server ([`Quick`]); a byte string goes to `text`. `None`: [`Connection::next`] finds what there is instead.
     pub fn quick_reply(&mut self, awaited: i64, text: &mut Vec<u8>) -> Option<Scalar> {
-        if !self.peer.can_be_quick() || self.trace.is_some() {
+        if !self.peer.can_be_quick() || self.signals.is_some() || self.trace.is_some() {
             return None;
         }
         loop {
@@ -151,6 +163,11 @@ impl Connection {
             if self.stopping && wait.awaited.is_none() {
                 self.stopping = false;
                 return Ok(Next::Event(Event::Stopped));
+            }
+            if self.signals.is_some() {
+                if let Some(name) = signals::pending() {
+                    return Ok(Next::Event(Event::Signal(name)));
+                }
             }
             if let Some(incoming) = self.buffered(wait.awaited, source, tape, out)? {
                 if incoming != Incoming::Handled {
@@ -193,12 +210,22 @@ impl Connection {
             if let Some(trace) = &self.trace {
                 trace.flush();
             }
+            if self.signals.is_some() {
+                match self.woken(wait.deadline) {
+                    Woken::Signal => continue,
+                    Woken::TimedOut if !self.is_over(wait.deadline) => continue, // there may be more to forward
+                    _ => {}
+                }
+            }
             match self.wire.receive(&mut self.peer.inbox, wait.deadline) {
                 Ok(Received::Bytes) => {}
                 Ok(Received::End) => self.ended = true,
                 Ok(Received::TimedOut) => return Ok(Next::Event(Event::TimedOut)),
                 Ok(Received::Nothing) => return Ok(Next::Event(Event::Nothing)),
                 Err(error) if error.kind() == std::io::ErrorKind::OutOfMemory => return Err(ErrorKind::OutOfMemory),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+                    return Ok(Next::Event(Event::Interrupted));
+                }
                 Err(error) => {
                     self.broken = Some(text::string(format_args!(
                         "cannot read from the peer: {}",
@@ -207,6 +234,28 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Wait for bytes or a signal. Whatever else there is, is found by reading.
+    #[cold]
+    fn woken(&self, deadline: Option<i64>) -> Woken {
+        let Some(input) = self.wire.input() else {
+            return Woken::Readable;
+        };
+        let left = deadline.map(|at| {
+            let left = at.saturating_sub(clock::monotonic_us());
+            Duration::from_micros(u64::try_from(left).unwrap_or(0))
+        });
+        // What is to be forwarded is looked for now and then.
+        let left = match &self.captured {
+            Some(_) => Some(left.unwrap_or(LOOK).min(LOOK)),
+            None => left,
+        };
+        signals::wait(input, left).unwrap_or(Woken::Readable)
+    }
+
+    fn is_over(&self, deadline: Option<i64>) -> bool {
+        deadline.is_some_and(|at| clock::monotonic_us() >= at)
     }
 
     /// Whether the awaited call's time is over. Without this a peer that keeps sending requests would keep a call with a
@@ -257,6 +306,7 @@ impl Connection {
             self.broken = Some(text::string(format_args!("the other end sent {what} (option garbage)")));
             self.ended = true;
             self.peer.inbox.clear();
+            self.peer.forget_ahead();
         }
         self.report(source);
         if !out.is_empty() {

@@ -14,6 +14,7 @@
 
 mod accept;
 mod batch;
+pub mod cancel;
 mod last;
 pub mod quick;
 mod recover;
@@ -162,10 +163,10 @@ struct Pending {
     since: Option<i64>,
 }
 
-/// A message in the queue before the inbox: one member of a batch.
+/// Something in the queue before the inbox: one member of a batch, or what was taken out of the inbox to look at it.
 struct Queued {
-    message: Vec<u8>,
-    batch: usize,
+    message: Result<Vec<u8>, CodecError>,
+    batch: Option<usize>,
 }
 
 /// One end of a conversation.
@@ -186,6 +187,14 @@ pub struct Peer {
     slots: Slots,
     batches: Batches,
     last_id: i64,
+    /// The reply to any call that waits is handed out when it comes, not only to the awaited one.
+    pub concurrent: bool,
+    /// The call whose reply was handed out last.
+    pub replied: i64,
+    /// How requests are cancelled on this wire, if they are.
+    pub manner: Option<cancel::Manner>,
+    /// Requests whose cancellation was seen before they were taken in.
+    cancelled_ahead: Vec<Id>,
     /// Counters.
     pub stats: Stats,
     /// How long things took, where that is wanted (then there is one): two readings of the clock for each.
@@ -224,6 +233,10 @@ impl Peer {
             slots: Slots::default(),
             batches: Batches::default(),
             last_id: 0,
+            concurrent: false,
+            replied: 0,
+            manner: None,
+            cancelled_ahead: Vec::new(),
             stats: Stats::default(),
             latency: Vec::new(),
             problem: None,
@@ -289,8 +302,8 @@ impl Peer {
             }
         }
         if let Some(queued) = self.queue.pop_front() {
-            *message = queued.message;
-            return Ok(Some(Some(queued.batch)));
+            *message = queued.message?;
+            return Ok(Some(queued.batch));
         }
         Ok(self.inbox.next(message)?.then_some(None))
     }
@@ -341,8 +354,8 @@ impl Peer {
     /// The request behind `slot` is answered: forget it.
     pub fn release(&mut self, slot: usize) -> Option<Slot> {
         let slot = self.slots.take(slot)?;
-        if let (Some(since), Some(latency)) = (slot.since, self.latency.first_mut()) {
-            latency.handlers.add(clock::monotonic_us() - since);
+        if let Some(since) = slot.since {
+            self.measure_handler(since);
         }
         Some(slot)
     }

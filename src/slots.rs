@@ -23,6 +23,8 @@ pub struct Slot {
 pub struct Slots {
     slots: Vec<Option<Slot>>,
     free: Vec<usize>,
+    /// Those whose callers do not want the result any more, by number. Mostly there is none.
+    cancelled: Vec<usize>,
 }
 
 impl Slots {
@@ -48,11 +50,50 @@ impl Slots {
         self.slots.get(number.checked_sub(1)?)?.as_ref()
     }
 
+    /// The number of the request with this id; where the other end has used one twice, of the first of them.
+    pub fn find(&self, matches: impl Fn(&Id) -> bool) -> Option<usize> {
+        let at = self
+            .slots
+            .iter()
+            .position(|slot| slot.as_ref().is_some_and(|slot| matches(&slot.id)))?;
+        Some(at + 1)
+    }
+
+    /// The caller of this request does not want the result any more.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    #[cold]
+    #[inline(never)]
+    pub fn cancel(&mut self, number: usize) -> Result<(), ErrorKind> {
+        if self.get(number).is_some() && !self.is_cancelled(number) {
+            self.cancelled.try_reserve(1).map_err(|_| ErrorKind::OutOfMemory)?;
+            self.cancelled.push(number);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn forget_cancelled(&mut self, number: usize) {
+        self.cancelled.retain(|cancelled| *cancelled != number);
+    }
+
+    /// Whether the request of this number was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self, number: usize) -> bool {
+        self.cancelled.contains(&number)
+    }
+
     /// Give the number back; `None` if it is not in use (a second reply).
+    #[inline]
     pub fn take(&mut self, number: usize) -> Option<Slot> {
         let at = number.checked_sub(1)?;
         let slot = self.slots.get_mut(at)?.take()?;
         self.free.push(at);
+        if !self.cancelled.is_empty() {
+            self.forget_cancelled(number);
+        }
         Some(slot)
     }
 }

@@ -85,7 +85,7 @@ impl Wire {
     /// Wait until bytes arrive and add them to the inbox; `deadline` in microseconds of the monotonic clock.
     ///
     /// # Errors
-    /// What `read(2)` or `poll(2)` says; `OutOfMemory` when the inbox cannot grow.
+    /// What `read(2)` (`EINTR`, too) or `poll(2)` says; `OutOfMemory` when the inbox cannot grow.
     pub fn receive(&mut self, inbox: &mut Inbox, deadline: Option<i64>) -> io::Result<Received> {
         match self {
             Wire::Descriptors { input, .. } => {
@@ -94,7 +94,7 @@ impl Wire {
                     if wait && !poll::readable(input.as_fd(), left(deadline))? {
                         return Ok(Received::TimedOut);
                     }
-                    match fd::read(input.as_fd(), inbox.room().map_err(out_of_memory)?) {
+                    match fd::read_once(input.as_fd(), inbox.room().map_err(out_of_memory)?) {
                         // Whoever started this process made the descriptor non-blocking, or read it before us.
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait = true,
                         read => {
@@ -130,6 +130,15 @@ impl Wire {
     pub fn let_writer_finish(&self) {
         if matches!(self, Wire::Descriptors { .. }) {
             std::thread::yield_now();
+        }
+    }
+
+    /// The descriptor that is read from, if there is one.
+    #[must_use]
+    pub fn input(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Wire::Descriptors { input, .. } => Some(input.as_fd()),
+            _ => None,
         }
     }
 

@@ -58,7 +58,7 @@ function fkrpc.error(fields) end
 
 ---Why a call failed. `tostring` gives `code: message (data)`.
 ---@class fkrpc.error
----@field code integer|"closed"|"timeout"|"depth"|"garbage" an integer came from the other end; a word is ours
+---@field code integer|"closed"|"timeout"|"depth"|"garbage"|"cancelled"|"signal" an integer came from the other end; a word is ours
 ---@field message string
 ---@field data? any
 
@@ -81,11 +81,17 @@ function fkrpc.error(fields) end
 ---@field trace? string record all messages in this file (`%p` in its name: the process's id); see docs/trace.md
 ---@field trace_size? integer bytes of that file and the `.1` before it, together; 65536 or more, 64 MiB by default
 ---@field latency? boolean measure how long calls and handlers take; see `fkrpc.stats`
+---@field concurrency? integer handlers that run interleaved while their calls wait, 1 to 1000; 1 by default
+---@field cancel? "lsp"|"mcp" how cancelling and progress are told to the other end and heard from it; not at all by default
+---@field signals? fkrpc.signal[] signals that end waits, not the process
+
+---@alias fkrpc.signal "TERM"|"INT"|"HUP"|"QUIT"|"USR1"|"USR2"
 
 ---@class fkrpc.pair.options: fkrpc.wire.options
 
 ---@class fkrpc.stdio.options: fkrpc.wire.options
 ---@field print? "stderr"|"notify"|"request" where Lua's print goes: stderr (default), or to the other end as notification or request `print` with the arguments as strings
+---@field parent_death? boolean|number end the process so many seconds after the parent has gone, with status 123; true is half a second
 ---@field stdout? "stderr"|"forward" where descriptor 1 leads: to stderr (default), or to the other end as notifications `print` with whole lines
 
 ---@class fkrpc.spawn.options: fkrpc.wire.options
@@ -156,6 +162,35 @@ function fkrpc.pair(options) end
 ---@field method string
 ---@field id? integer|number|string|lightuserdata the request's id (`fkrpc.null` for null); nil for a notification
 ---@field notification boolean nobody waits for a result
+local context = {}
+
+---Whether the caller has cancelled this request, as far as what has arrived tells. Without the option `cancel` false.
+---@return boolean
+function context:cancelled() end
+
+---Tell the caller how far this request is, where it wants to know and the peer has the option `cancel`.
+---@param value any in MCP's manner a number, or a table with `progress`, `total`, `message`
+---@param token? string|integer which of the request's tokens; the first by default
+---@return boolean? sent false if the caller does not want to know; nil if the connection is closed
+---@return fkrpc.error? err
+function context:progress(value, token) end
+
+---Ends the calls that are made with it as option `cancel`.
+---@class fkrpc.token
+local token = {}
+
+---End them; their error has the code `"cancelled"` and the reason as message.
+---@param reason? string
+---@return boolean done false if that was done before
+function token:cancel(reason) end
+
+---@return boolean cancelled
+---@return string? reason
+function token:cancelled() end
+
+---A token for calls that may be cancelled.
+---@return fkrpc.token
+function fkrpc.token() end
 
 ---Its first value is the result. To fail: `return nil, fkrpc.error{...}` or `error(fkrpc.error{...})`, which the caller
 ---gets unchanged; `return nil, "text"`, which is -32000 with the text as data; anything else raised is -32603 with its
@@ -174,6 +209,8 @@ function peer:on(method, handler) end
 
 ---@class fkrpc.call.options
 ---@field timeout? number seconds; none by default. A late reply is dropped
+---@field cancel? fkrpc.token ends the call when it is cancelled
+---@field on_progress? fun(value: any, token: string|integer) hears how far the request is; for peers with the option `cancel`
 
 ---Call a method of the other end and wait. It failed if and only if `err ~= nil`; a null result is nil. Meanwhile
 ---requests are served, 64 levels deep at most. Raises if params cannot be encoded, naming the value.
@@ -181,7 +218,7 @@ function peer:on(method, handler) end
 ---@param params? table an empty one is sent as `[]` unless marked as an object
 ---@param options? fkrpc.call.options
 ---@return any result
----@return fkrpc.error? err code from the other end, or `"closed"`, `"timeout"`, `"depth"`
+---@return fkrpc.error? err code from the other end, or `"closed"`, `"timeout"`, `"depth"`, `"cancelled"`, `"signal"`
 function peer:call(method, params, options) end
 
 ---`call` that returns the result and raises the error.
@@ -198,8 +235,9 @@ function peer:must(method, params, options) end
 ---@return fkrpc.error? err
 function peer:notify(method, params) end
 
----Serve until the other end closes (`"eof"`), `stop` is called (`"stopped"`) or the connection is closed or breaks.
----@return "eof"|"stopped"|"closed" why
+---Serve until the other end closes (`"eof"`), `stop` is called (`"stopped"`), a signal comes that is heard of
+---(`"signal"`, and its name) or the connection is closed or breaks.
+---@return "eof"|"stopped"|"closed"|"signal" why
 ---@return string? detail
 function peer:serve() end
 

@@ -141,11 +141,17 @@ impl Peer {
             Some(id) => {
                 let since = self.now();
                 let slot = self.slots.put(Slot { id, batch, since })?;
+                if !self.cancelled_ahead.is_empty() {
+                    self.begin_cancelled(slot)?;
+                }
                 Ok(Incoming::Request { slot, method, params })
             }
             None => {
                 if batch.is_some() {
                     self.deliver(batch, out.len(), out)?; // its place in the batch stays empty
+                }
+                if self.manner.is_some() && self.take_cancel(tape, message, envelope)? {
+                    return Ok(Incoming::Handled);
                 }
                 Ok(Incoming::Notification { method, params })
             }
@@ -173,15 +179,21 @@ impl Peer {
             Some(Node::Int(id)) => id,
             _ => return Ok(self.stray()),
         };
-        if Some(id) == awaited {
-            self.replied(id);
+        if Some(id) == awaited || self.hands_out(id) {
+            self.took(id);
             self.forget(id);
+            self.replied = id;
             self.stats.replies += 1;
             let reply = self.read_reply(message, tape, envelope);
             self.stats.errors_received += u64::from(!matches!(reply, Reply::Result(_) | Reply::Nothing));
             return Ok(Incoming::Reply(reply));
         }
         self.keep(id, message)
+    }
+
+    /// Whether the reply to this call is handed out though another is awaited, or none.
+    pub(super) fn hands_out(&self, id: i64) -> bool {
+        self.concurrent && self.pending.iter().any(|call| call.id == id)
     }
 
     /// Nobody waits for this reply.
@@ -193,7 +205,7 @@ impl Peer {
 
     /// Keep a reply for the outer call that waits for it.
     pub(super) fn keep(&mut self, id: i64, message: &[u8]) -> Result<Incoming, ErrorKind> {
-        self.replied(id);
+        self.took(id);
         match self.pending.iter_mut().find(|call| call.id == id) {
             Some(call) if call.arrived.is_none() => {
                 let mut copy = Vec::new();

@@ -21,14 +21,19 @@ impl Peer {
         self.queue.try_reserve(count).map_err(|_| ErrorKind::OutOfMemory)?;
         let batch = self.batches.open(count)?;
         let mut spans = MemberSpans::new(&self.scan, message);
+        let behind = self.queue.len();
         while at < end {
             at = tape.after(at);
             let span = spans.next()?;
             let mut copy = Vec::new();
             copy.try_reserve_exact(span.len()).map_err(|_| ErrorKind::OutOfMemory)?;
             copy.extend_from_slice(&message[span]);
-            self.queue.push_back(Queued { message: copy, batch });
+            self.queue.push_back(Queued {
+                message: Ok(copy),
+                batch: Some(batch),
+            });
         }
+        self.queue.rotate_left(behind);
         Ok(())
     }
 }

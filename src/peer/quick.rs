@@ -123,7 +123,7 @@ impl Peer {
         match read(self.inbox.bytes(), awaited, text) {
             Ok((scalar, end)) => {
                 self.inbox.consume(end);
-                self.replied(awaited);
+                self.took(awaited);
                 self.forget(awaited);
                 self.stats.received += 1;
                 self.stats.replies += 1;

@@ -93,9 +93,10 @@ impl Peer {
         let Some(Node::Int(id)) = envelope.id.map(|at| tape.node(at).0) else {
             return Ok(self.stray());
         };
-        if Some(id) == awaited {
-            self.replied(id);
+        if Some(id) == awaited || self.hands_out(id) {
+            self.took(id);
             self.forget(id);
+            self.replied = id;
             self.stats.replies += 1;
             self.stats.errors_received += 1;
             return Ok(Incoming::Reply(Reply::Undecodable(error.kind)));

@@ -33,7 +33,7 @@ impl Peer {
 
     /// The reply to this call is here.
     #[inline]
-    pub(super) fn replied(&mut self, id: i64) {
+    pub(super) fn took(&mut self, id: i64) {
         if !self.latency.is_empty() {
             self.measure_call(id);
         }
@@ -47,6 +47,14 @@ impl Peer {
         let call = self.pending.iter_mut().find(|call| call.id == id);
         if let Some(since) = call.and_then(|call| call.since.take()) {
             latency.calls.add(clock::monotonic_us() - since);
+        }
+    }
+
+    /// A request that was read at this time is answered.
+    #[cold]
+    pub(super) fn measure_handler(&mut self, since: i64) {
+        if let Some(latency) = self.latency.first_mut() {
+            latency.handlers.add(clock::monotonic_us() - since);
         }
     }
 }

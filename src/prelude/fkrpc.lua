@@ -62,7 +62,9 @@ local submodule = {
   json = true, cbor = true, jsonrpc = true, clock = true, fs = true, random = true, compat = true,
   watchdog = true, freekill = true,
 }
-local home = { stdio = "stdio", spawn = "process", pair = "pair", connect = "socket", listen = "listener" }
+local home = {
+  token = "cancel", stdio = "stdio", spawn = "process", pair = "pair", connect = "socket", listen = "listener",
+}
 
 return setmetatable(fkrpc, {
   __index = function(t, name)

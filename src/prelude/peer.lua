@@ -4,8 +4,7 @@
 -- still there), and a new loop goes on. A request that arrives while a call waits is served the same way, in one
 -- coroutine for each level of nesting.
 local native = ...
-local type, error, tostring, pairs, setmetatable, getmetatable =
-  type, error, tostring, pairs, setmetatable, getmetatable
+local type, error, tostring, setmetatable, getmetatable = type, error, tostring, setmetatable, getmetatable
 local rawget, pcall = rawget, pcall
 local unpack = table.unpack or unpack
 local create, resume, yield = coroutine.create, native.resume, coroutine.yield
@@ -63,6 +62,11 @@ end
 
 local function too_deep()
   return local_error("depth", "more than " .. MAX_DEPTH .. " calls inside each other")
+end
+
+-- The answer to a request that would be served too deep.
+local function refusal()
+  return { code = INTERNAL_ERROR, message = native.standard_message(INTERNAL_ERROR), data = too_deep().message }
 end
 
 local function yielded(self)
@@ -165,7 +169,7 @@ local function serve(self, co)
   end
 end
 
---- Serve requests until the other end closes. `"eof" | "stopped" | "closed", detail`.
+--- Serve requests until the other end closes. `"eof" | "stopped" | "closed" | "signal", detail`.
 function Peer:serve()
   local outer, depth, co = self.slot, self.depth or no_peer("serve"), self.serving
   if depth >= MAX_DEPTH then error(too_deep(), 0) end
@@ -176,6 +180,7 @@ function Peer:serve()
   fine, event, detail, co = pcall(serve, self, co)
   self.slot, self.depth, self.serving = outer, depth, co
   if not fine then error(event, 0) end
+  if event == "signal" then detail = native.take_signal() end
   return event, detail
 end
 
@@ -193,44 +198,35 @@ function Peer:step(timeout)
     return true
   end
   if event == "handled" then return true end
-  if event == "timeout" or event == "nothing" then return false end
+  if event == "timeout" or event == "nothing" or event == "again" then return false end
+  if event == "signal" then return nil, local_error("signal", native.take_signal()) end
   return nil, local_error("closed", detail or (event == "eof" and "the other end closed the connection")
     or "the connection is " .. event)
 end
 
 -- ---- calling --------------------------------------------------------------------------------------------------------
 
-local function timeout_of(options)
-  if type(options) ~= "table" then
-    error("bad argument #3 to 'call' (table of options or nil expected, got " .. type(options) .. ")", 3)
-  end
-  for name in pairs(options) do
-    if name ~= "timeout" then error("fkrpc: unknown option '" .. tostring(name) .. "' for a call", 3) end
-  end
-  local timeout = options.timeout
-  if timeout ~= nil and type(timeout) ~= "number" then
-    error("bad argument #3 to 'call' (option 'timeout' must be seconds, got " .. type(timeout) .. ")", 3)
-  end
-  return timeout
-end
-
 -- Serve what arrives while a call waits, until its reply is there: `result, err`. The arguments after `self` are what
--- `request` returned; `prepare` has been called. A `finished` peer waits no longer.
-local function settle(self, slot, a, b, c, id, deadline)
+-- `request` returned; `prepare` has been called. A `finished` peer waits no longer, and neither does a call whose token
+-- was cancelled.
+local function settle(self, slot, a, b, c, id, deadline, token)
   local conn, handlers = self.conn, self.handlers
   while slot ~= nil do
     if slot and self.depth >= MAX_DEPTH then
-      reply(conn, handlers, slot, nil, { code = INTERNAL_ERROR, message = native.standard_message(INTERNAL_ERROR),
-        data = too_deep().message })
+      reply(conn, handlers, slot, nil, refusal())
     elseif slot then
       serve_nested(self, slot, a, b, c)
-    elseif not run_other(self) then
+    elseif a ~= "again" and not run_other(self) then
       native.forget(conn, id)
       return nil, local_error("closed", "the other end of the pair has nothing to do and did not reply")
     end
     if self.finished then
       native.forget(conn, id)
       return nil, local_error("closed", "the conversation was ended before the reply came")
+    end
+    if token and token.done then
+      native.forget(conn, id)
+      return nil, native.module("cancel").error(token)
     end
     slot, a, b, c = wait(conn, handlers, id, deadline)
   end
@@ -239,12 +235,11 @@ end
 
 --- Call a method of the other end. `result, err`: it failed if and only if `err ~= nil`.
 function Peer:call(method, params, options)
-  local timeout
-  if options ~= nil then timeout = timeout_of(options) end
+  if options ~= nil then return native.module("cancel").call(self, method, params, options) end
   local depth = self.depth or no_peer("call")
   if depth >= MAX_DEPTH then return nil, too_deep() end
   if not self.answering[depth] then prepare(self) end
-  local slot, a, b, c, id, deadline = request(self.conn, self.handlers, method, params, timeout)
+  local slot, a, b, c, id, deadline = request(self.conn, self.handlers, method, params)
   if slot == nil then return a, b end
   return settle(self, slot, a, b, c, id, deadline)
 end
@@ -341,7 +336,14 @@ end
 
 Peer.__close = Peer.close
 
---- A peer over a native connection; `settings` as `native.configure` takes them.
+-- What handlers' contexts offer is loaded when one is asked for it.
+local context = native.context_metatable
+function context.__index(ctx, name)
+  context.__index = native.module("cancel").context
+  return ctx[name]
+end
+
+--- A peer over a native connection; `settings` are those of `wire.arguments`.
 local function new(conn, name, settings)
   local handlers = {}
   local self = setmetatable({
@@ -349,8 +351,16 @@ local function new(conn, name, settings)
   }, Peer)
   handlers[0] = self
   native.name(conn, name)
-  if settings then native.configure(conn, unpack(settings, 1, 5)) end
+  if settings then
+    native.configure(conn, unpack(settings, 1, 5))
+    if settings.conduct then settings.conduct(self) end
+  end
   return self
 end
 
-return { new = new, methods = Peer, settle = settle, prepare = prepare, local_error = local_error }
+return {
+  new = new, methods = Peer, settle = settle, prepare = prepare, local_error = local_error,
+  -- For handlers that run interleaved.
+  MAX_DEPTH = MAX_DEPTH, too_deep = too_deep, refusal = refusal, waiting = waiting, answering = answering,
+  finish = finish,
+}

@@ -8,7 +8,7 @@ local options, wire, peer = native.module("options"), native.module("wire"), nat
 local environment = os.getenv
 local log = native.log
 
-local KNOWN = wire.known("print", "stdout")
+local KNOWN = wire.known("print", "stdout", "parent_death")
 
 local function nothing() end
 
@@ -48,18 +48,18 @@ local function stdio(given)
   local arguments, name = wire.arguments("stdio", given)
   local send = options.choice("stdio", given, "print", senders, "stderr")
   local forwards = options.choice("stdio", given, "stdout", { stderr = false, forward = true }, "stderr")
+  local patience = given.parent_death and native.module("conduct").patience(given.parent_death)
   if given.calls == false and given.print == "request" then
     error("fkrpc.stdio: print = \"request\" sends requests, calls = false forbids them", 2)
   end
   local conn, message, errno = native.stdio(unpack(arguments, 1, 10))
   if not conn then return nil, message, errno end
-  if forwards then
-    local started
-    started, message, errno = native.forward(conn)
-    if not started then
-      native.close(conn)
-      return nil, message, errno
-    end
+  local started = true
+  if forwards then started, message, errno = native.forward(conn) end
+  if started and patience then started, message, errno = native.watch_parent(conn, patience) end
+  if not started then
+    native.close(conn)
+    return nil, message, errno
   end
   name = "stdio " .. name
   local settings = arguments.settings

@@ -26,8 +26,13 @@ local function settings_of(where, given)
   local batch = options.integer(where, given, "batch", 0, 0, 2 ^ 30, 5)
   local queue = options.integer(where, given, "queue", 64 * MEGABYTE, 0, 2 ^ 40, 5)
   local garbage = options.choice(where, given, "garbage", GARBAGE, "answer", 5)
+  -- What else they ask of a new peer is loaded when they do.
+  local conduct
+  if given.concurrency ~= nil or given.cancel ~= nil or given.signals ~= nil then
+    conduct = native.module("conduct").of(where, given)
+  end
   return {
-    max_frame, send_timeout or false, batch, queue, garbage,
+    max_frame, send_timeout or false, batch, queue, garbage, conduct = conduct,
     latency = options.typed(where, given, "latency", "boolean", 5),
     trace = options.typed(where, given, "trace", "string", 5),
     trace_size = options.integer(where, given, "trace_size", 64 * MEGABYTE, 65536, 2 ^ 40, 5),
@@ -73,7 +78,7 @@ end
 --- The names of these options, and of more.
 function wire.known(...)
   return options.set("codec", "keys", "strings", "big", "depth", "max_frame", "send_timeout", "batch", "queue",
-    "garbage", "framing", "calls", "trace", "trace_size", "latency", ...)
+    "garbage", "framing", "calls", "concurrency", "cancel", "signals", "trace", "trace_size", "latency", ...)
 end
 
 local function no_calls()

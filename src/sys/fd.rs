@@ -24,6 +24,21 @@ pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(count.unsigned_abs())
 }
 
+/// The same; an interrupted call is not made again.
+///
+/// # Errors
+/// As [`read`], and `EINTR`.
+#[inline]
+pub fn read_once(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let length = buffer.len().min(MOST_PER_CALL);
+    // SAFETY: as in `read`.
+    let count = unsafe { libc::read(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), length) };
+    if count < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(count.unsigned_abs())
+}
+
 /// Writes all of `bytes`: short writes are continued, interrupted ones made again, and where a descriptor that somebody
 /// made non-blocking is full this waits until it takes more.
 ///

@@ -16,6 +16,7 @@ use crate::envelope::Encoding;
 use crate::frame::Framing;
 use crate::message::Keys;
 use crate::peer::{Peer, Scan};
+use crate::sys::orphan::Watch;
 use crate::sys::{error::describe, stdio};
 use crate::text::{self, or_no_memory};
 use crate::wire::Wire;
@@ -33,6 +34,8 @@ pub struct Conn {
     pub policy: Policy,
     /// The request that is being handed to Lua.
     pub handing: Handing,
+    /// Ends the process when whoever started it has gone.
+    pub orphan: Option<Watch>,
 }
 
 /// A request on its way from the core to a handler. Pushing it may raise (where finalizers' errors come out anywhere,
@@ -154,6 +157,7 @@ pub fn make(speech: Speech, wire: Wire) -> Conn {
         format: speech.format,
         policy: speech.policy,
         handing: Handing::default(),
+        orphan: None,
     }
 }
 

@@ -21,7 +21,12 @@ pub unsafe extern "C-unwind" fn close(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let conn = check(lua, 1);
-        if let Err(panic) = guarded(|| (*conn).core.close()) {
+        let close = || {
+            (*conn).orphan = None;
+            (*conn).core.signals = None;
+            (*conn).core.close();
+        };
+        if let Err(panic) = guarded(close) {
             panic.raise(lua);
         }
     }

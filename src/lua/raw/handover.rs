@@ -93,6 +93,10 @@ unsafe fn push_ctx(lua: *mut lua_State, conn: *mut Conn, handlers: c_int, slot: 
             None => ffi::lua_pushnil(lua),
         }
         ffi::lua_setfield(lua, -2, c"id".as_ptr());
+        if (*conn).core.peer.manner.is_some() {
+            ffi::lua_pushvalue(lua, -2); // the params, which name the token of the request's progress
+            ffi::lua_setfield(lua, -2, c"params".as_ptr());
+        }
         ffi::lua_rawgeti(lua, ANCHORS, anchor::CONTEXT);
         ffi::lua_setmetatable(lua, -2);
     }

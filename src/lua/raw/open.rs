@@ -9,8 +9,8 @@
 
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
-    cbor, channel, clock, compat, connection, control, file, fs, hook, json, load, observe, process, random_class,
-    receive, reply, resume, scalars, send, services, socket, soft_hook, styled, watchdog,
+    cbor, channel, clock, compat, concurrent, connection, control, file, fs, hook, json, load, observe, process,
+    random_class, receive, reply, resume, scalars, send, services, socket, soft_hook, styled, watchdog, watching,
 };
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
@@ -39,6 +39,9 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"close", control::close),
     (c"close_output", control::close_output),
     (c"stop", control::stop),
+    (c"watch_parent", watching::watch_parent),
+    (c"watch_signals", watching::watch_signals),
+    (c"take_signal", watching::take_signal),
     (c"name", control::name),
     (c"configure", control::configure),
     (c"cork", control::cork),
@@ -60,6 +63,13 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"step", reply::step),
     (c"receive", receive::receive_function),
     (c"wait", receive::wait_function),
+    (c"begin", concurrent::begin),
+    (c"next", concurrent::next),
+    (c"concurrent", concurrent::concurrent),
+    (c"delivering", concurrent::delivering),
+    (c"after", concurrent::after),
+    (c"manner", concurrent::manner),
+    (c"is_cancelled", concurrent::is_cancelled),
     (c"take", services::take),
     (c"forget", services::forget),
     (c"log", services::log),

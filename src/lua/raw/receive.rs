@@ -54,6 +54,7 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
             };
             chain::waited();
             let (slot, method, params) = match next {
+                Next::Event(Event::Interrupted) if !wants_to_run(lua) => continue,
                 Next::Event(event) => return Got::Event(event),
                 Next::Message(Incoming::Reply(reply)) => {
                     push_reply(lua, job, reply);
@@ -80,6 +81,34 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
                 return Got::Event(Event::Handled);
             }
         }
+    }
+}
+
+/// Whether a signal's handler has planted a hook on the main coroutine, as stock `lua` does on Ctrl-C: it has to run
+/// before we wait again. A coroutine that waits is given it, too, or it would go on waiting. Before 5.4 that handler
+/// lets the system go on reading, so nobody asks.
+#[cold]
+unsafe fn wants_to_run(lua: *mut lua_State) -> bool {
+    #[cfg(any(feature = "lua54", feature = "lua55"))]
+    // SAFETY: the registry holds the main coroutine as long as the state lives; neither call raises, and there is room
+    // for one value, as in every raw function.
+    unsafe {
+        ffi::lua_rawgeti(lua, ffi::LUA_REGISTRYINDEX, ffi::LUA_RIDX_MAINTHREAD);
+        let main = ffi::lua_tothread(lua, -1);
+        ffi::lua_settop(lua, -2);
+        let Some(hook) = (!main.is_null()).then(|| ffi::lua_gethook(main)).flatten() else {
+            return false;
+        };
+        let (mask, count) = (ffi::lua_gethookmask(main), ffi::lua_gethookcount(main));
+        if lua != main && mask & ffi::LUA_MASKCOUNT != 0 && count == 1 {
+            ffi::lua_sethook(lua, Some(hook), mask, count);
+        }
+        true
+    }
+    #[cfg(not(any(feature = "lua54", feature = "lua55")))]
+    {
+        let _ = lua;
+        false
     }
 }
 
@@ -166,12 +195,15 @@ pub unsafe fn push_event(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, ev
             Event::TimedOut => b"timeout",
             Event::Handled => b"handled",
             Event::Nothing => b"nothing",
+            Event::Signal(_) => b"signal",
+            Event::Interrupted => b"again",
         };
         ffi::lua_pushnil(lua);
         push_bytes(lua, name);
         let unread = (*conn).core.peer.inbox.len();
         let detail = guarded(|| {
             (*job).message = match event {
+                Event::Signal(name) => text::copy(name),
                 Event::Closed => text::copy((*conn).core.broken.as_deref().unwrap_or_default()),
                 Event::Eof if unread > 0 => {
                     let what = "the stream ended inside a message";
@@ -243,7 +275,8 @@ pub unsafe extern "C-unwind" fn wait_function(lua: *mut lua_State) -> c_int {
 /// Wait for the reply to `id`; the handler table is at index 2. Returns
 /// `nil, result, err` when the call is over,
 /// `slot, handler, params, ctx, id, deadline` for a request to serve meanwhile,
-/// `false, nil, nil, nil, id, deadline` when a pair in memory must let its other end run.
+/// `false, nil, nil, nil, id, deadline` when a pair in memory must let its other end run,
+/// `false, "again", nil, nil, id, deadline` when a hook has to run.
 ///
 /// # Safety
 /// In a raw function whose frames own nothing.
@@ -281,6 +314,15 @@ pub unsafe fn call_result(
                 push_deadline(lua, deadline);
                 return 6;
             }
+            Got::Event(Event::Interrupted) => {
+                ffi::lua_pushboolean(lua, 0);
+                push_bytes(lua, b"again");
+                ffi::lua_settop(lua, top + 4);
+                ffi::lua_pushinteger(lua, id);
+                push_deadline(lua, deadline);
+                return 6;
+            }
+            Got::Event(Event::Signal(name)) => (b"signal", name.as_bytes()),
             Got::Event(Event::TimedOut) => (b"timeout", b"no reply within the call's timeout"),
             Got::Event(Event::Eof) => (b"closed", b"the other end closed the connection before it replied"),
             Got::Event(_) => (b"closed", b"the connection is closed"),

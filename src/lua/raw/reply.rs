@@ -30,7 +30,9 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
     unsafe {
         let slot = usize::try_from(ffi::lua_tointeger(lua, 3)).unwrap_or(0);
         // A handler that ends with `return text:gsub(...)` has a second value and has not failed.
-        let failed = ffi::lua_type(lua, 4) <= ffi::LUA_TNIL && ffi::lua_type(lua, 5) > ffi::LUA_TNIL;
+        let nothing = ffi::lua_type(lua, 4) <= ffi::LUA_TNIL;
+        let failed = nothing && ffi::lua_type(lua, 5) > ffi::LUA_TNIL;
+        let cancelled = nothing && !failed && (*conn).core.peer.is_cancelled(slot);
         let mut encoder = Encoder::prepare(lua, conn, job, (*conn).policy);
         let base = ffi::lua_gettop(lua);
         let done = guarded(|| -> Result<(), ErrorKind> {
@@ -43,6 +45,8 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
             }
             let written = if failed {
                 write_error(lua, conn, job, &mut encoder, slot)
+            } else if cancelled {
+                Ok((*core).peer.write_cancelled(slot, &mut (*job).out)?)
             } else {
                 write_result(lua, conn, job, &mut encoder, slot)
             };
@@ -55,6 +59,9 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
                 unanswerable(lua, conn, job, &slot, fail)?;
             }
             let out = &mut (*job).out;
+            if cancelled && out.is_empty() && slot.batch.is_none() {
+                return Ok(()); // it is not answered
+            }
             (*core).peer.deliver(slot.batch, 0, out)?;
             let _ = (*core).send(out, Urgency::Now); // a broken connection shows at the next wait
             out.clear();

@@ -55,7 +55,7 @@ impl Encoder {
 }
 
 /// Why a call or notification did not go out.
-enum Unsent {
+pub(super) enum Unsent {
     Method(ErrorKind),
     Value(Fail),
     Connection,
@@ -84,7 +84,7 @@ impl From<Fail> for Unsent {
 }
 
 /// Send a call (`id`) or notification: method at index 3, params (a table or nil) at index 4.
-unsafe fn send_call(
+pub(super) unsafe fn send_call(
     lua: *mut lua_State,
     conn: *mut Conn,
     job: *mut Job,
@@ -128,7 +128,7 @@ unsafe fn send_call(
 }
 
 /// Check `connection, handlers, method, params` and return the connection.
-unsafe fn check_call(lua: *mut lua_State, name: &std::ffi::CStr) -> *mut Conn {
+pub(super) unsafe fn check_call(lua: *mut lua_State, name: &std::ffi::CStr) -> *mut Conn {
     // SAFETY: nothing is owned; raises on wrong arguments. The prelude counts `self` as argument 0, hence the texts.
     unsafe {
         let conn = check(lua, 1);
@@ -170,7 +170,14 @@ unsafe fn bad_argument(lua: *mut lua_State, text: &std::ffi::CStr, name: &std::f
 
 /// A method or params that cannot be encoded are the caller's mistake: raise with the path to the value.
 #[cold]
-unsafe fn bad_call(lua: *mut lua_State, job: *mut Job, fail: Fail, number: &str, root: &str, name: &str) -> ! {
+pub(super) unsafe fn bad_call(
+    lua: *mut lua_State,
+    job: *mut Job,
+    fail: Fail,
+    number: &str,
+    root: &str,
+    name: &str,
+) -> ! {
     // SAFETY: nothing is owned; the text is the job's.
     unsafe {
         if fail == Fail::Hook {
@@ -217,7 +224,7 @@ pub unsafe fn push_closed(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
 }
 
 /// Push the error of a call that the other end did not even read in time.
-unsafe fn push_unread(lua: *mut lua_State) {
+pub(super) unsafe fn push_unread(lua: *mut lua_State) {
     // SAFETY: may raise; nothing is owned.
     unsafe {
         let text = b"the other end did not read the call within its timeout";
