@@ -1,7 +1,10 @@
 /* System calls that are hard to get: loaded with LD_PRELOAD, it makes read, write, send, pwritev2 and poll fail or do
  * less than asked, at random, as they may at any time.
  *
- * Only pipes and sockets are meant, and not stderr. FAULTS is the chance in percent (default 30), FAULTS_SEED where the
+ * Only pipes and sockets are meant, and not stderr; and a short read, as of the pipe by which a new process tells that it
+ * could not begin, is never put off with EAGAIN: nobody else has that pipe, who could have made it non-blocking.
+ *
+ * FAULTS is the chance in percent (default 30), FAULTS_SEED where the
  * chances start. At exit it says on stderr how many calls there were and what was done to them. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -55,7 +58,7 @@ __attribute__((destructor)) static void end(void)
 }
 
 /* 0: go on with *length bytes; -1: errno is set. */
-static int fault(int fd, size_t *length)
+static int fault(int fd, size_t *length, int may_be_put_off)
 {
     struct stat st;
     if (fd == 2 || fstat(fd, &st) || !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
@@ -69,6 +72,8 @@ static int fault(int fd, size_t *length)
         errno = EINTR;
         return -1;
     case 1:
+        if (!may_be_put_off)
+            return 0;
         again++;
         errno = EAGAIN;
         return -1;
@@ -83,17 +88,17 @@ static int fault(int fd, size_t *length)
 
 ssize_t read(int fd, void *bytes, size_t length)
 {
-    return fault(fd, &length) ? -1 : real_read(fd, bytes, length);
+    return fault(fd, &length, length >= 1024) ? -1 : real_read(fd, bytes, length);
 }
 
 ssize_t write(int fd, const void *bytes, size_t length)
 {
-    return fault(fd, &length) ? -1 : real_write(fd, bytes, length);
+    return fault(fd, &length, 1) ? -1 : real_write(fd, bytes, length);
 }
 
 ssize_t send(int fd, const void *bytes, size_t length, int flags)
 {
-    return fault(fd, &length) ? -1 : real_send(fd, bytes, length, flags);
+    return fault(fd, &length, 1) ? -1 : real_send(fd, bytes, length, flags);
 }
 
 ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t offset, int flags)
@@ -101,7 +106,7 @@ ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t offset, int
     struct iovec first = *parts;
     if (count != 1)
         return real_pwritev2(fd, parts, count, offset, flags);
-    return fault(fd, &first.iov_len) ? -1 : real_pwritev2(fd, &first, 1, offset, flags);
+    return fault(fd, &first.iov_len, 1) ? -1 : real_pwritev2(fd, &first, 1, offset, flags);
 }
 
 int poll(struct pollfd *fds, nfds_t count, int timeout)
