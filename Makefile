@@ -4,7 +4,7 @@ LUA ?= lua5.4
 # rustup's own place, for shells that have not read its settings; what is on the PATH goes first.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build spec test faults asan valgrind fuzz lint packaging dist demo bench bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-watchdog clean
+.PHONY: help setup build spec test faults asan valgrind fuzz chaos soak lint packaging dist demo bench bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-watchdog clean
 
 help: ## list the targets
 	@echo "fkrpc: make TARGET [LUA=lua5.3]"
@@ -33,6 +33,12 @@ valgrind: ## memcheck over the same
 
 fuzz: ## the fuzz targets, FUZZ_TIME seconds or FUZZ_RUNS inputs each; TARGETS="json_differential ...": those
 	@sh scripts/fuzz.sh $(TARGETS)
+
+chaos: ## every fault of spec/chaos ROUNDS times (3), in another order each time
+	@$(LUA) scripts/chaos.lua $(ROUNDS)
+
+soak: build ## load for MINUTES (10) with a random fault every 5 seconds
+	@$(LUA) scripts/soak.lua $(MINUTES)
 
 lint: ## cargo fmt, clippy, luacheck
 	cargo fmt --check

@@ -34,6 +34,21 @@ build = {
   build_command = "$(LUA) scripts/build.lua --rock",
   install = {
     lib = { "build/rock/fkrpc.so" },
+    bin = { "bin/fkrpc" },
+    -- What the command is made of; the library needs none of it.
+    lua = {
+      ["fkrpc.command.arguments"] = "lua/fkrpc/command/arguments.lua",
+      ["fkrpc.command.cases"] = "lua/fkrpc/command/cases.lua",
+      ["fkrpc.command.check"] = "lua/fkrpc/command/check.lua",
+      ["fkrpc.command.compare"] = "lua/fkrpc/command/compare.lua",
+      ["fkrpc.command.main"] = "lua/fkrpc/command/main.lua",
+      ["fkrpc.command.message"] = "lua/fkrpc/command/message.lua",
+      ["fkrpc.command.probe"] = "lua/fkrpc/command/probe.lua",
+      ["fkrpc.command.recording"] = "lua/fkrpc/command/recording.lua",
+      ["fkrpc.command.replay"] = "lua/fkrpc/command/replay.lua",
+      ["fkrpc.command.show"] = "lua/fkrpc/command/show.lua",
+      ["fkrpc.command.summary"] = "lua/fkrpc/command/summary.lua",
+    },
     -- Stays in the rock's own folder; LuaRocks has no place of its own for a licence beside copied directories.
     conf = { "LICENSE" },
   },

@@ -35,7 +35,11 @@ carries() {
     [ -f "$rock/docs/install.md" ] || fail "$3: the rock has no docs/install.md"
     cmp "$rock/conf/LICENSE" LICENSE || fail "$3: the rock has no licence"
     [ ! -d types ] || [ -d "$rock/types" ] || fail "$3: types/ is not among the rockspec's copy_directories"
-    [ ! -f bin/fkrpc ] || [ -f "$1/bin/fkrpc" ] || fail "$3: bin/fkrpc is not among the rockspec's install.bin"
+    said=$(cd "$work/empty" && LUA_INIT='' "$1/bin/fkrpc" --version) || fail "$3: the installed command does not run"
+    [ "$said" = "fkrpc $version" ] || fail "$3: the installed command says '$said'"
+    for part in lua/fkrpc/command/*.lua; do
+        [ -f "$1/share/lua/$2/${part#lua/}" ] || fail "$3: $part is not among the rockspec's install.lua"
+    done
 }
 
 # A PATH with every program of this one but Rust's.

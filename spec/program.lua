@@ -1,8 +1,8 @@
 -- Runs Lua programs for specs: in a fresh interpreter of the kind that runs the specs, with the library under test.
 --
--- Wherever a program starts "lua5.4", the same interpreter answers: a folder with a link of that name comes first on
--- the PATH. It judges nothing: what was printed and the exit status are handed back. Its time limit is there to detect
--- a hang; it measures nothing.
+-- Wherever a program starts "lua5.4", the same interpreter answers: a folder with a link of that name, and with the
+-- command `fkrpc`, comes first on the PATH. It judges nothing: what was printed and the status are handed back. Its
+-- time limit is there to detect a hang; it measures nothing.
 
 local helper = require("spec.helper")
 local quote = helper.quote
@@ -66,6 +66,8 @@ function program.run(script, folder, input)
   local work = program.folder()
   local interpreter = output_of("command -v " .. quote(helper.interpreter)):gsub("%s+$", "")
   sh("mkdir " .. quote(work .. "/bin") .. " && ln -s " .. quote(interpreter) .. " " .. quote(work .. "/bin/lua5.4"))
+  program.write(work .. "/bin/fkrpc", "#!/bin/sh\nexec lua5.4 " .. quote(helper.root .. "/bin/fkrpc") .. ' "$@"\n')
+  sh("chmod +x " .. quote(work .. "/bin/fkrpc"))
   program.write(work .. "/input", input or "")
   local command = "cd " .. quote(folder) .. " && env " .. environment(work .. "/bin") .. " timeout " .. HANG
     .. " lua5.4 " .. quote(script) .. " < " .. quote(work .. "/input") .. " > " .. quote(work .. "/output") .. " 2> "

@@ -172,7 +172,10 @@ describe("the definitions of what functions return", function()
   end)
 
   it("name the fields of stats()", function()
-    assert.same(sorted(one:stats()), sorted(classes["fkrpc.stats"].fields))
+    local stats = fkrpc.pair({ latency = true }):stats()
+    assert.same(sorted(stats), sorted(classes["fkrpc.stats"].fields))
+    assert.same(sorted(stats.latency), sorted(classes["fkrpc.latencies"].fields))
+    assert.same(sorted(stats.latency.calls), sorted(classes["fkrpc.latency"].fields))
   end)
 
   it("name the fields of a child and of its end", function()

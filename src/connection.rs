@@ -4,12 +4,13 @@
 //! reason why there is neither.
 
 mod forward;
+mod raw;
 mod send;
 
 use forward::Captured;
 pub use send::{Sending, Unsent, Urgency};
 
-use crate::codec::{ErrorKind, Tape};
+use crate::codec::{CodecError, ErrorKind, Tape};
 use crate::outbox::Outbox;
 use crate::peer::quick::{Quick, Scalar};
 use crate::peer::{Incoming, Peer, Problem};
@@ -18,6 +19,7 @@ use crate::sys::error::describe;
 use crate::sys::signals::{self, Woken};
 use crate::sys::stderr;
 use crate::text;
+use crate::trace::{Direction, Trace};
 use crate::wire::{Received, Wire};
 use std::fmt;
 use std::time::Duration;
@@ -84,6 +86,8 @@ pub struct Connection {
     pub sending: Sending,
     /// What is not sent yet.
     pub outbox: Outbox,
+    /// Where the messages of both directions are recorded, if they are.
+    pub trace: Option<Trace>,
     captured: Option<Captured>,
     ended: bool,
     stopping: bool,
@@ -103,6 +107,7 @@ impl Connection {
             signals: None,
             sending: Sending::default(),
             outbox: Outbox::new(),
+            trace: None,
             captured: None,
             ended: false,
             stopping: false,
@@ -124,7 +129,7 @@ impl Connection {
     /// Wait for the reply to `awaited`, the call sent last, as long as nothing else comes than the reply of a FreeKill
     /// server ([`Quick`]); a byte string goes to `text`. `None`: [`Connection::next`] finds what there is instead.
     pub fn quick_reply(&mut self, awaited: i64, text: &mut Vec<u8>) -> Option<Scalar> {
-        if !self.peer.can_be_quick() || self.signals.is_some() {
+        if !self.peer.can_be_quick() || self.signals.is_some() || self.trace.is_some() {
             return None;
         }
         loop {
@@ -166,6 +171,9 @@ impl Connection {
             }
             if let Some(incoming) = self.buffered(wait.awaited, source, tape, out)? {
                 if incoming != Incoming::Handled {
+                    if let Some(trace) = &self.trace {
+                        trace.flush_old();
+                    }
                     return Ok(Next::Message(incoming));
                 }
                 if wait.single {
@@ -199,6 +207,9 @@ impl Connection {
                 self.wire.let_writer_finish();
             }
             self.forward(Urgency::Now);
+            if let Some(trace) = &self.trace {
+                trace.flush();
+            }
             if self.signals.is_some() {
                 match self.woken(wait.deadline) {
                     Woken::Signal => continue,
@@ -265,12 +276,18 @@ impl Connection {
         out: &mut Vec<u8>,
     ) -> Result<Option<Incoming>, ErrorKind> {
         out.clear();
-        let incoming = match self.peer.next_message(awaited, source) {
+        let before = self.peer.inbox.len();
+        let next = self.peer.next_message(awaited, source);
+        if self.trace.is_some() && self.peer.inbox.len() < before {
+            self.record_next(&next, source); // not a member of a batch, nor a reply that was kept
+        }
+        let incoming = match next {
             Ok(Some(batch)) => {
                 tape.reset();
                 self.peer.accept(source, batch, awaited, tape, out)?
             }
             Ok(None) if self.ended && self.peer.inbox.rest(source).map_err(|error| error.kind)? => {
+                self.record(Direction::In, source);
                 tape.reset();
                 self.peer.accept(source, None, awaited, tape, out)?
             }
@@ -300,6 +317,24 @@ impl Connection {
             }
         }
         Ok(Some(incoming))
+    }
+
+    fn record(&self, direction: Direction, bytes: &[u8]) {
+        if let Some(trace) = &self.trace {
+            trace.record(direction, bytes);
+        }
+    }
+
+    #[cold]
+    fn record_next(&self, next: &Result<Option<Option<usize>>, CodecError>, message: &[u8]) {
+        match next {
+            Ok(Some(_)) => self.record(Direction::In, message),
+            Ok(None) => {}
+            Err(error) => self.record(
+                Direction::Remark,
+                text::string(format_args!("dropped: {error}")).as_bytes(),
+            ),
+        }
     }
 
     /// A notification nobody handles.

@@ -50,6 +50,8 @@ pub struct Inbox {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// Bytes that were ever put here.
+    total: u64,
     /// Line framing: no line end before this.
     searched: usize,
     item: ItemEnd,
@@ -70,6 +72,7 @@ impl Inbox {
             bytes: Vec::new(),
             start: 0,
             end: 0,
+            total: 0,
             searched: 0,
             item: ItemEnd::new(max_depth),
             limit: usize::MAX,
@@ -98,6 +101,12 @@ impl Inbox {
     #[must_use]
     pub fn len(&self) -> usize {
         self.end - self.start
+    }
+
+    /// Bytes received since the beginning.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total
     }
 
     /// Whether nothing is left over.
@@ -139,6 +148,7 @@ impl Inbox {
     /// `n` bytes of the room were filled.
     pub fn filled(&mut self, n: usize) {
         self.end = (self.end + n).min(self.bytes.len());
+        self.total += n as u64; // OK because usize is at most 64 bits
     }
 
     /// Append bytes that came from elsewhere than a read. The buffer is no larger than they need: a test may make

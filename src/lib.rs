@@ -35,6 +35,7 @@ pub mod connection;
 pub mod envelope;
 pub mod frame;
 pub mod fs;
+pub mod latency;
 #[cfg(any(
     feature = "lua51",
     feature = "lua52",
@@ -51,5 +52,6 @@ pub mod random;
 pub mod slots;
 pub mod sys;
 pub mod text;
+pub mod trace;
 pub mod watchdog;
 pub mod wire;

@@ -18,11 +18,13 @@ pub mod cancel;
 mod last;
 pub mod quick;
 mod recover;
+mod timing;
 
 use crate::codec::tape::Node;
 use crate::codec::{cbor, json, CodecError, ErrorKind};
 use crate::envelope::Encoding;
 use crate::frame::{Framing, Inbox};
+use crate::latency::Latency;
 use crate::message::{Id, INTERNAL_ERROR, METHOD_NOT_FOUND};
 use crate::slots::{Batches, Slot, Slots};
 use std::collections::VecDeque;
@@ -138,6 +140,16 @@ pub struct Stats {
     pub malformed: u64,
     /// Notifications nobody handled.
     pub unhandled: u64,
+    /// What could not be read at all, among `malformed`.
+    pub garbage: u64,
+    /// Errors among `replies`.
+    pub errors_received: u64,
+    /// Messages sent; a batch counts once.
+    pub sent: u64,
+    /// Error replies made.
+    pub errors_sent: u64,
+    /// Bytes of the messages sent.
+    pub bytes_sent: u64,
 }
 
 /// A call that waits for its reply.
@@ -147,6 +159,8 @@ struct Pending {
     arrived: Option<Vec<u8>>,
     /// Its time is over, and what was there by then has been read.
     late: bool,
+    /// When it was begun, where that is wanted and the reply has not come.
+    since: Option<i64>,
 }
 
 /// Something in the queue before the inbox: one member of a batch, or what was taken out of the inbox to look at it.
@@ -183,6 +197,8 @@ pub struct Peer {
     cancelled_ahead: Vec<Id>,
     /// Counters.
     pub stats: Stats,
+    /// How long things took, where that is wanted (then there is one): two readings of the clock for each.
+    latency: Vec<Latency>,
     /// Why the last message led nowhere, until somebody takes it to log it.
     pub problem: Option<Problem>,
 }
@@ -222,6 +238,7 @@ impl Peer {
             manner: None,
             cancelled_ahead: Vec::new(),
             stats: Stats::default(),
+            latency: Vec::new(),
             problem: None,
         }
     }
@@ -244,10 +261,12 @@ impl Peer {
                 break;
             }
         }
+        let since = self.now();
         self.pending.push(Pending {
             id: self.last_id,
             arrived: None,
             late: false,
+            since,
         });
         Ok(self.last_id)
     }
@@ -296,6 +315,7 @@ impl Peer {
     pub fn unknown_method(&mut self, slot: usize, method: &[u8], out: &mut Vec<u8>) -> Result<(), ErrorKind> {
         let slot = self.slots.take(slot);
         let Some(slot) = slot else { return Ok(()) };
+        self.stats.errors_sent += 1;
         let before = out.len();
         self.encoding.begin_error(
             out,
@@ -317,6 +337,7 @@ impl Peer {
         let Some(slot) = self.slots.take(slot) else {
             return Ok(());
         };
+        self.stats.errors_sent += 1;
         let before = out.len();
         let why = "an error was raised before the request reached its handler";
         self.encoding
@@ -332,7 +353,11 @@ impl Peer {
 
     /// The request behind `slot` is answered: forget it.
     pub fn release(&mut self, slot: usize) -> Option<Slot> {
-        self.slots.take(slot)
+        let slot = self.slots.take(slot)?;
+        if let Some(since) = slot.since {
+            self.measure_handler(since);
+        }
+        Some(slot)
     }
 
     /// A response stands in `out` from `before` on: end it, or keep it until its batch is complete.

@@ -14,6 +14,8 @@ pub struct Slot {
     pub id: Id,
     /// The batch it came in.
     pub batch: Option<usize>,
+    /// When it was read, where that is wanted.
+    pub since: Option<i64>,
 }
 
 /// The requests being served, by number from 1.

@@ -129,6 +129,13 @@ fn the_end_can_be_polled_for() {
 }
 
 #[test]
+fn a_child_that_was_waited_for_holds_no_descriptor() {
+    let mut process = spawn(&shell("exit 3")).unwrap();
+    end(&mut process);
+    assert!(process.end_fd().is_none());
+}
+
+#[test]
 fn what_a_child_used_is_known_at_its_end() {
     let mut process = spawn(&shell("i=0; while [ $i -lt 50000 ]; do i=$((i+1)); done")).unwrap();
     let exit = end(&mut process);

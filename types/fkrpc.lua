@@ -58,7 +58,7 @@ function fkrpc.error(fields) end
 
 ---Why a call failed. `tostring` gives `code: message (data)`.
 ---@class fkrpc.error
----@field code integer|"closed"|"timeout"|"depth"|"cancelled"|"signal" an integer came from the other end; a word is ours
+---@field code integer|"closed"|"timeout"|"depth"|"garbage"|"cancelled"|"signal" an integer came from the other end; a word is ours
 ---@field message string
 ---@field data? any
 
@@ -78,6 +78,9 @@ function fkrpc.error(fields) end
 ---@field batch? integer bytes of notifications that are collected for one write; none by default
 ---@field framing? "line"|"content-length"|"length"|"sequence" how messages are told apart. JSON: lines (default), after a header `Content-Length: N` as LSP and DAP have it, or after four bytes with the length, the highest first. CBOR: `"sequence"` (default) or `"length"`
 ---@field calls? boolean false: `call` and `must` raise, for another end that takes no requests; true by default
+---@field trace? string record all messages in this file (`%p` in its name: the process's id); see docs/trace.md
+---@field trace_size? integer bytes of that file and the `.1` before it, together; 65536 or more, 64 MiB by default
+---@field latency? boolean measure how long calls and handlers take; see `fkrpc.stats`
 ---@field concurrency? integer handlers that run interleaved while their calls wait, 1 to 1000; 1 by default
 ---@field cancel? "lsp"|"mcp" how cancelling and progress are told to the other end and heard from it; not at all by default
 ---@field signals? fkrpc.signal[] signals that end waits, not the process
@@ -264,6 +267,12 @@ function peer:uncork() end
 ---@return fkrpc.error? err
 function peer:send_raw(bytes) end
 
+---Take the next message as it is: it is neither read nor answered. For playing an end by hand, beside `send_raw`.
+---@param timeout? number seconds; without one, as long as it takes
+---@return string|false|nil bytes false if time was over; nil if there is none
+---@return fkrpc.error? err code `"garbage"` for what is no message and is dropped; what follows can be taken
+function peer:receive_raw(timeout) end
+
 ---Counts since the beginning.
 ---@class fkrpc.stats
 ---@field received integer messages of any kind; a batch counts by its members
@@ -272,9 +281,33 @@ function peer:send_raw(bytes) end
 ---@field strays integer replies that nobody waited for
 ---@field unhandled integer notifications that nobody handled
 ---@field malformed integer what could not be read or is no valid message
----@field waiting integer calls that wait at this moment
+---@field garbage integer what could not be read at all, among these
+---@field errors_received integer replies that were errors, among `replies`
+---@field bytes_received integer all bytes that were read
+---@field sent integer messages sent, a batch of answers once
+---@field errors_sent integer error replies among the answers
+---@field bytes_sent integer
 ---@field queued integer bytes that were kept or could not be sent yet
+---@field unread integer bytes that are here and were not served yet
+---@field waiting integer calls that wait at this moment
+---@field depth integer how many requests are being served inside each other at this moment
 ---@field open boolean
+---@field latency? fkrpc.latencies with the option `latency`
+
+---How long things took since the beginning.
+---@class fkrpc.latencies
+---@field calls fkrpc.latency our calls, until the reply was read; those that ended without one are left out
+---@field handlers fkrpc.latency requests, from when they were read until they were answered
+
+---Times in seconds; a percentile is up to an eighth above the true one, the maximum is exact.
+---@class fkrpc.latency
+---@field count integer
+---@field mean number
+---@field p50 number
+---@field p90 number
+---@field p99 number
+---@field p999 number
+---@field max number
 
 ---Counts since the beginning.
 ---@return fkrpc.stats

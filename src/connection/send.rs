@@ -7,6 +7,7 @@ use super::Connection;
 use crate::sys::clock;
 use crate::sys::error::describe;
 use crate::text;
+use crate::trace::Direction;
 use crate::wire::Patience;
 
 /// How long closing waits for the other end to take what was kept, in microseconds.
@@ -70,6 +71,9 @@ impl Connection {
         let _ = self.flush(Urgency::Until(clock::monotonic_us() + FAREWELL)); // OK because there is nothing left to say
         self.outbox.clear();
         self.wire.close();
+        if let Some(trace) = &self.trace {
+            trace.flush();
+        }
     }
 
     /// Send a message; a failure breaks the connection for good.
@@ -83,6 +87,14 @@ impl Connection {
             return Err(Unsent::Closed);
         }
         self.forward(urgency);
+        if bytes.is_empty() {
+            return self.flush(urgency); // the answer to a member of a batch that is not complete
+        }
+        self.peer.stats.sent += 1;
+        self.peer.stats.bytes_sent += bytes.len() as u64; // OK because usize is at most 64 bits
+        if let Some(trace) = &self.trace {
+            trace.record(Direction::Out, self.peer.framing.body(bytes));
+        }
         if urgency == Urgency::Later && (self.sending.corked.is_some() || self.sending.batch > 0) {
             return self.collect(bytes);
         }

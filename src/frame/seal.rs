@@ -30,6 +30,32 @@ impl Framing {
         }
     }
 
+    /// The message in a frame; what is no frame of this kind, all of it.
+    #[must_use]
+    pub fn body(self, frame: &[u8]) -> &[u8] {
+        let body = match self {
+            Framing::CborSequence => None,
+            Framing::Line => frame.strip_suffix(b"\n"),
+            Framing::Length => frame
+                .split_at_checked(4)
+                .filter(|(prefix, body)| prefix.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)) == body.len())
+                .map(|(_, body)| body),
+            Framing::ContentLength => memchr::memmem::find(frame, b"\r\n\r\n").map(|at| &frame[at + 4..]),
+        };
+        body.unwrap_or(frame)
+    }
+
+    /// What the option `framing` calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Framing::CborSequence => "sequence",
+            Framing::Line => "line",
+            Framing::Length => "length",
+            Framing::ContentLength => "content-length",
+        }
+    }
+
     /// Out of line, as every way of sending has a copy of the above.
     #[inline(never)]
     fn put_prefix(self, out: &mut Vec<u8>, start: usize) -> Result<(), ErrorKind> {

@@ -87,6 +87,7 @@ impl Peer {
         out: &mut Vec<u8>,
     ) -> Result<Incoming, ErrorKind> {
         self.stats.malformed += 1;
+        self.stats.errors_sent += 1;
         let before = out.len();
         self.encoding
             .error(out, &id, standard.code, standard.message, Some(why))?;
@@ -138,7 +139,8 @@ impl Peer {
         self.stats.requests += 1;
         match id {
             Some(id) => {
-                let slot = self.slots.put(Slot { id, batch })?;
+                let since = self.now();
+                let slot = self.slots.put(Slot { id, batch, since })?;
                 if !self.cancelled_ahead.is_empty() {
                     self.begin_cancelled(slot)?;
                 }
@@ -178,10 +180,13 @@ impl Peer {
             _ => return Ok(self.stray()),
         };
         if Some(id) == awaited || self.hands_out(id) {
+            self.took(id);
             self.forget(id);
             self.replied = id;
             self.stats.replies += 1;
-            return Ok(Incoming::Reply(self.read_reply(message, tape, envelope)));
+            let reply = self.read_reply(message, tape, envelope);
+            self.stats.errors_received += u64::from(!matches!(reply, Reply::Result(_) | Reply::Nothing));
+            return Ok(Incoming::Reply(reply));
         }
         self.keep(id, message)
     }
@@ -200,6 +205,7 @@ impl Peer {
 
     /// Keep a reply for the outer call that waits for it.
     pub(super) fn keep(&mut self, id: i64, message: &[u8]) -> Result<Incoming, ErrorKind> {
+        self.took(id);
         match self.pending.iter_mut().find(|call| call.id == id) {
             Some(call) if call.arrived.is_none() => {
                 let mut copy = Vec::new();

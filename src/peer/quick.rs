@@ -123,6 +123,7 @@ impl Peer {
         match read(self.inbox.bytes(), awaited, text) {
             Ok((scalar, end)) => {
                 self.inbox.consume(end);
+                self.took(awaited);
                 self.forget(awaited);
                 self.stats.received += 1;
                 self.stats.replies += 1;

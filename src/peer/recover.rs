@@ -45,6 +45,7 @@ impl Peer {
 
     /// What came is no message, or none whose sender could be told.
     fn garbage(&mut self, why: &str, batch: Option<usize>, out: &mut Vec<u8>) -> Result<Incoming, ErrorKind> {
+        self.stats.garbage += 1;
         if self.garbage == Garbage::Answer || batch.is_some() {
             return self.answer(PARSE_ERROR, Id::Null, why, batch, out);
         }
@@ -93,9 +94,11 @@ impl Peer {
             return Ok(self.stray());
         };
         if Some(id) == awaited || self.hands_out(id) {
+            self.took(id);
             self.forget(id);
             self.replied = id;
             self.stats.replies += 1;
+            self.stats.errors_received += 1;
             return Ok(Incoming::Reply(Reply::Undecodable(error.kind)));
         }
         self.keep(id, message)

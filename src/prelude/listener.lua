@@ -17,7 +17,15 @@ function Listener:accept(timeout)
   local arguments = self.arguments
   local conn, message, errno = self.socket.accept(timeout, unpack(arguments, 1, 10))
   if not conn then return conn, message, errno end
-  return wire.restrict(self, peer.new(conn, "client of " .. self.path .. ", " .. self.name, arguments.settings))
+  self.accepted = self.accepted + 1
+  local name = "client of " .. self.path .. ", " .. self.name
+  local observed
+  observed, message, errno = wire.observe(conn, arguments.settings, name, "-" .. self.accepted)
+  if not observed then
+    native.close(conn)
+    return nil, message, errno
+  end
+  return wire.restrict(self, peer.new(conn, name, arguments.settings))
 end
 
 --- Nobody can connect any more; the socket's file goes. Peers stay as they are. Twice does no harm.
@@ -40,7 +48,7 @@ local function listen(given)
   local socket, message, errno = native.socket_listen(path)
   if not socket then return nil, message, errno end
   return setmetatable({
-    socket = socket, arguments = arguments, calls = given.calls, name = name, path = path,
+    accepted = 0, socket = socket, arguments = arguments, calls = given.calls, name = name, path = path,
   }, Listener)
 end
 

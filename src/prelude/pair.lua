@@ -10,8 +10,12 @@ local function pair(given)
   given = options.check("pair", given, KNOWN)
   local arguments, name = wire.arguments("pair", given)
   local one, other = native.pair(unpack(arguments, 1, 10))
-  local left = wire.restrict(given, peer.new(one, "pair " .. name, arguments.settings))
-  local right = wire.restrict(given, peer.new(other, "pair " .. name, arguments.settings))
+  local settings = arguments.settings
+  local observed, message, errno = wire.observe(one, settings, "pair " .. name)
+  if not observed then return nil, message, errno end
+  if settings.latency then native.measure(other) end
+  local left = wire.restrict(given, peer.new(one, "pair " .. name, settings))
+  local right = wire.restrict(given, peer.new(other, "pair " .. name, settings))
   left.other, right.other = right, left
   return left, right
 end

@@ -261,6 +261,20 @@ function Peer:send_raw(bytes)
   return native.send_raw(self.conn, bytes)
 end
 
+--- The bytes of the next message, which is neither read nor answered here; false if none came within `timeout` seconds;
+--- nil and an error (code "garbage": what came is no message) when there is none.
+function Peer:receive_raw(timeout)
+  if timeout ~= nil and type(timeout) ~= "number" then
+    error("bad argument #1 to 'receive_raw' (seconds expected, got " .. type(timeout) .. ")", 2)
+  end
+  local bytes, event, detail = native.receive_raw(self.conn, timeout)
+  if bytes then return bytes end
+  if event == "timeout" or event == "nothing" then return false end
+  if event == "garbage" then return nil, local_error(event, detail) end
+  return nil, local_error("closed", detail or (event == "eof" and "the other end closed the connection")
+    or "the connection is " .. event)
+end
+
 --- Keep what nobody waits for until `uncork`, or until there is much of it: it leaves in few pieces. A call, a reply
 --- and every wait send it before.
 function Peer:cork()
@@ -309,9 +323,11 @@ function Peer:close()
   if self.on_close then self.on_close(self) end
 end
 
---- Counters: received, requests, replies, strays, malformed, waiting; open.
+--- Counters (types/fkrpc.lua has them all), `depth`, and with the option `latency` how long things took.
 function Peer:stats()
-  return native.stats(self.conn)
+  local stats = native.stats(self.conn)
+  stats.depth = self.depth
+  return stats
 end
 
 function Peer:__tostring()

@@ -81,7 +81,14 @@ local function spawn(given)
   conn, message, errno = native.adopt(process, unpack(arguments, 1, 10))
   if not conn then return nil, message, errno end
   local pid = native.process_pid(process)
-  local self = setmetatable(peer.new(conn, ("child %d, %s"):format(pid, name), arguments.settings), Child)
+  name = ("child %d, %s"):format(pid, name)
+  local observed
+  observed, message, errno = wire.observe(conn, arguments.settings, name)
+  if not observed then
+    native.close(conn) -- the program sees the end of its input
+    return nil, message, errno
+  end
+  local self = setmetatable(peer.new(conn, name, arguments.settings), Child)
   wire.restrict(given, self)
   self.process = process
   self.pid = pid

@@ -16,6 +16,12 @@ local function connect(given)
   local conn, message, errno = native.socket_connect(path or fd, unpack(arguments, 1, 10))
   if not conn then return nil, message, errno end
   name = (path and "socket " .. path or ("descriptor %d"):format(fd)) .. ", " .. name
+  local observed
+  observed, message, errno = wire.observe(conn, arguments.settings, name)
+  if not observed then
+    native.close(conn)
+    return nil, message, errno
+  end
   return wire.restrict(given, peer.new(conn, name, arguments.settings))
 end
 

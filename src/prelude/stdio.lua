@@ -5,6 +5,7 @@ local unpack = table.unpack or unpack
 local concat = table.concat
 local globals, debug_library = _G, debug
 local options, wire, peer = native.module("options"), native.module("wire"), native.module("peer")
+local environment = os.getenv
 local log = native.log
 
 local KNOWN = wire.known("print", "stdout", "parent_death")
@@ -60,7 +61,17 @@ local function stdio(given)
     native.close(conn)
     return nil, message, errno
   end
-  local self = wire.restrict(given, peer.new(conn, "stdio " .. name, arguments.settings))
+  name = "stdio " .. name
+  local settings = arguments.settings
+  local wanted = settings.trace
+  if not wanted then settings.trace = environment("FKRPC_TRACE") end
+  local observed
+  observed, message, errno = wire.observe(conn, settings, name)
+  if not observed then
+    if wanted then return nil, message, errno end
+    log("fkrpc: " .. name .. ": " .. message .. "\n") -- nobody asked for it who could be told
+  end
+  local self = wire.restrict(given, peer.new(conn, name, settings))
 
   local undo = {}
   -- A debugger's prompt would wait on a stdin that is no terminal, for ever.

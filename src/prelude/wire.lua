@@ -31,7 +31,12 @@ local function settings_of(where, given)
   if given.concurrency ~= nil or given.cancel ~= nil or given.signals ~= nil then
     conduct = native.module("conduct").of(where, given)
   end
-  return { max_frame, send_timeout or false, batch, queue, garbage, conduct = conduct }
+  return {
+    max_frame, send_timeout or false, batch, queue, garbage, conduct = conduct,
+    latency = options.typed(where, given, "latency", "boolean", 5),
+    trace = options.typed(where, given, "trace", "string", 5),
+    trace_size = options.integer(where, given, "trace_size", 64 * MEGABYTE, 65536, 2 ^ 40, 5),
+  }
 end
 
 --- `kind, utf8, big, depth, empty_array, max_size [, text, shortest, integral, any_order]` and a name for people.
@@ -62,10 +67,18 @@ function wire.arguments(where, given)
     freekill and "freekill" or "cbor"
 end
 
+--- Look at a connection as the settings want: true, or nil, message, errno if its messages cannot be recorded. The
+--- file's name has `ending` where there may be several.
+function wire.observe(conn, settings, name, ending)
+  if settings.latency then native.measure(conn) end
+  if settings.trace then return native.trace(conn, settings.trace .. (ending or ""), settings.trace_size, name) end
+  return true
+end
+
 --- The names of these options, and of more.
 function wire.known(...)
   return options.set("codec", "keys", "strings", "big", "depth", "max_frame", "send_timeout", "batch", "queue",
-    "garbage", "framing", "calls", "concurrency", "cancel", "signals", ...)
+    "garbage", "framing", "calls", "concurrency", "cancel", "signals", "trace", "trace_size", "latency", ...)
 end
 
 local function no_calls()

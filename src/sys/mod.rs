@@ -5,6 +5,7 @@
 //! descriptor is an `OwnedFd` or a `BorrowedFd`, every failure is an `io::Error` or, where a person has to read it, a
 //! [`SysError`].
 
+pub mod at_exit;
 mod c_streams;
 pub mod capture;
 pub mod clock;

@@ -202,39 +202,3 @@ pub unsafe extern "C-unwind" fn uncork(lua: *mut lua_State) -> c_int {
         count
     }
 }
-
-/// `stats(connection) -> table`
-///
-/// # Safety
-/// Called by the prelude.
-pub unsafe extern "C-unwind" fn stats(lua: *mut lua_State) -> c_int {
-    // SAFETY: see the module's proof; numbers only.
-    unsafe {
-        let conn = check(lua, 1);
-        let (stats, waiting, queued, open) = match guarded(|| {
-            let core = &raw const (*conn).core;
-            let (waiting, queued) = ((*core).peer.waiting(), (*core).outbox.len());
-            ((*core).peer.stats, waiting, queued, (*core).is_open())
-        }) {
-            Ok(seen) => seen,
-            Err(panic) => panic.raise(lua),
-        };
-        ffi::lua_createtable(lua, 0, 8);
-        for (name, value) in [
-            (c"received", stats.received),
-            (c"requests", stats.requests),
-            (c"replies", stats.replies),
-            (c"strays", stats.strays),
-            (c"malformed", stats.malformed),
-            (c"unhandled", stats.unhandled),
-            (c"queued", queued as u64),   // OK because usize is at most 64 bits
-            (c"waiting", waiting as u64), // OK because usize is at most 64 bits
-        ] {
-            ffi::lua_pushinteger(lua, i64::try_from(value).unwrap_or(i64::MAX));
-            ffi::lua_setfield(lua, -2, name.as_ptr());
-        }
-        ffi::lua_pushboolean(lua, c_int::from(open));
-        ffi::lua_setfield(lua, -2, c"open".as_ptr());
-        1
-    }
-}

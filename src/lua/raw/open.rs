@@ -9,8 +9,8 @@
 
 use super::state::{anchor, push_bytes, Identities, State};
 use super::{
-    cbor, channel, clock, compat, concurrent, connection, control, file, fs, hook, json, load, process, random_class,
-    receive, reply, resume, scalars, send, services, socket, soft_hook, styled, watchdog, watching,
+    cbor, channel, clock, compat, concurrent, connection, control, file, fs, hook, json, load, observe, process,
+    random_class, receive, reply, resume, scalars, send, services, socket, soft_hook, styled, watchdog, watching,
 };
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
@@ -48,7 +48,10 @@ const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"uncork", control::uncork),
     (c"mute", control::mute),
     (c"forward", control::forward),
-    (c"stats", control::stats),
+    (c"stats", observe::stats),
+    (c"measure", observe::measure),
+    (c"trace", observe::trace),
+    (c"receive_raw", observe::receive_raw),
     (c"request", send::request),
     (c"notify", send::notify),
     (c"ask", scalars::ask),

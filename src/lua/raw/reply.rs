@@ -54,6 +54,7 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
                 (*job).out.clear();
                 return Ok(()); // it has been answered before
             };
+            (*core).peer.stats.errors_sent += u64::from(failed || written.is_err());
             if let Err(fail) = written {
                 unanswerable(lua, conn, job, &slot, fail)?;
             }

@@ -23,7 +23,7 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Child {
     pid: libc::pid_t,
-    /// Names the process, not the number; becomes readable at its end.
+    /// Names the process, not the number; becomes readable at its end, and is closed when that was seen.
     pidfd: Option<OwnedFd>,
     state: State,
 }
@@ -86,11 +86,13 @@ impl Child {
             Ok(None) => Ok(None),
             Ok(Some(exit)) => {
                 self.state = State::Ended(exit);
+                self.pidfd = None; // whoever waited may not be collected for long
                 Ok(Some(exit))
             }
             Err(error) => {
                 if error.raw_os_error() == Some(libc::ECHILD) {
                     self.state = State::Lost;
+                    self.pidfd = None;
                 }
                 Err(error)
             }

@@ -56,7 +56,7 @@ impl Process {
     }
 
     /// A descriptor that becomes readable when the process ends (pidfd_open(2)), to be polled with others. `None` where
-    /// the system has no such thing: macOS, Linux before 5.3, some sandboxes.
+    /// the system has no such thing (macOS, Linux before 5.3, some sandboxes) and once the end was seen.
     #[must_use]
     pub fn end_fd(&self) -> Option<BorrowedFd<'_>> {
         self.child.end_fd()
