@@ -61,6 +61,7 @@ impl Default for ScanOptions {
 ///
 /// # Errors
 /// Whatever makes the document refused. The tape is then as it was before.
+#[inline(always)]
 pub fn scan(source: &[u8], tape: &mut Tape, options: &ScanOptions) -> Result<(), CodecError> {
     let mark = tape.mark();
     let mut end = scan_value(source, 0, tape, options)?;

@@ -196,7 +196,7 @@ impl Tape {
     ///
     /// # Errors
     /// `OutOfMemory`.
-    #[inline]
+    #[inline(always)]
     pub fn descend(&mut self, outer: Level, object: bool) -> Result<Level, CodecError> {
         let head = self.words.len();
         let kind = if object { OBJECT } else { ARRAY };
@@ -208,7 +208,7 @@ impl Tape {
     }
 
     /// Close the container `inner`; returns the one around it as it was given to [`Tape::descend`].
-    #[inline]
+    #[inline(always)]
     pub fn ascend(&mut self, inner: Level) -> Level {
         let end = self.words.len() as u64; // OK because usize is at most 64 bits
         let Some([head, second]) = self

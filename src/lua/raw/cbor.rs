@@ -44,6 +44,7 @@ pub struct Cbor<const SORTED: bool = false> {
 }
 
 impl<const SORTED: bool> Format for Cbor<SORTED> {
+    const HOT: bool = !SORTED;
     const ANY_KEY: bool = true;
     const HOOK: bool = true;
     const OPTIONS: bool = false;

@@ -50,6 +50,7 @@ struct Style {
 }
 
 impl Format for Styled {
+    const HOT: bool = false;
     const ANY_KEY: bool = false;
     const HOOK: bool = false;
     const OPTIONS: bool = false;

@@ -132,6 +132,24 @@ impl<F: Format> Walk<F> {
     unsafe fn value(&mut self) -> Result<(), Fail> {
         // SAFETY: as `run`.
         unsafe {
+            if F::HOT {
+                self.value_here()
+            } else {
+                self.value_there()
+            }
+        }
+    }
+
+    #[inline(never)]
+    unsafe fn value_there(&mut self) -> Result<(), Fail> {
+        // SAFETY: as `run`.
+        unsafe { self.value_here() }
+    }
+
+    #[inline(always)]
+    unsafe fn value_here(&mut self) -> Result<(), Fail> {
+        // SAFETY: as `run`.
+        unsafe {
             match ffi::lua_type(self.lua, -1) {
                 ffi::LUA_TSTRING => Ok(self.format.string(self.out(), string(self.lua, -1))?),
                 ffi::LUA_TNUMBER => self.number(),
@@ -356,7 +374,7 @@ impl<F: Format> Walk<F> {
                     self.format.key(self.out(), string(lua, -2))?;
                 } else if F::ANY_KEY {
                     ffi::lua_pushvalue(lua, -2);
-                    self.value()?;
+                    self.value_there()?;
                     ffi::lua_settop(lua, table + 2);
                 } else {
                     self.number_member(table, mark, &mut checked)?;

@@ -58,7 +58,7 @@ impl<F: Format> Walk<F> {
                     return Err(ErrorKind::TooDeep.into());
                 }
                 self.left -= 1;
-                let result = self.value();
+                let result = self.value_there();
                 self.left += 1;
                 result?;
                 ffi::lua_settop(lua, table);

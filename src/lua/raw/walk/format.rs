@@ -11,6 +11,8 @@ use std::ffi::c_int;
 pub trait Format: Copy {
     /// Whether a table key may be any value (CBOR) or must be a string (JSON).
     const ANY_KEY: bool;
+    /// Whether strings and numbers are written where they are met, without a call: faster, and larger.
+    const HOT: bool = true;
     /// Whether values may bring their own encoded form (`__tocbor`).
     const HOOK: bool;
     /// Whether those hooks are found and called as [`hook::call_with`] does, with the encoder's second argument.

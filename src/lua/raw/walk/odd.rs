@@ -82,7 +82,7 @@ impl<F: Format> Walk<F> {
             for i in 0..count {
                 self.format.separate(self.out(), i)?;
                 ffi::lua_rawgeti(self.lua, table, i as i64 + 1); // OK because i counts table items
-                if let Err(fail) = self.value() {
+                if let Err(fail) = self.value_there() {
                     self.segment_index(i + 1);
                     return Err(fail);
                 }

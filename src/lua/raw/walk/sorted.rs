@@ -49,13 +49,13 @@ impl<F: Format> Walk<F> {
                     self.format.key(self.out(), string(lua, -2))?;
                 } else if F::ANY_KEY {
                     ffi::lua_pushvalue(lua, -2);
-                    self.value()?;
+                    self.value_there()?;
                     ffi::lua_settop(lua, table + 2);
                 } else {
                     self.number_member(table, mark, &mut checked)?;
                 }
                 let value = self.out().len();
-                if let Err(fail) = self.value() {
+                if let Err(fail) = self.value_there() {
                     self.segment_key(table + 1);
                     return Err(fail);
                 }
