@@ -157,6 +157,24 @@ print("passed")
 ]])
   end)
 
+  it("stops a handler that lets one coroutine after another run into its limit, for ever", function()
+    passes([[
+assert(fkrpc.watchdog(0.05, { per = "resume" }))
+local rooms = 0
+on("wake", function()
+  while true do
+    rooms = rooms + 1
+    coroutine.resume(coroutine.create(function() while true do end end))
+  end
+end)
+local result, e = one:call("wake")
+assert(result == nil and e.code == -32603, e)
+assert(e.data:find("time limit of 0.05 seconds is exceeded", 1, true), e.data)
+assert(rooms >= 10, rooms)
+print("passed")
+]])
+  end)
+
   it("gives a program without handlers what it had", function()
     passes([[
 assert(fkrpc.watchdog(0.1, { per = "resume" }))

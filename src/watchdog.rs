@@ -193,6 +193,24 @@ impl Watchdog {
         }
     }
 
+    /// Whether the suspended slice's own time is over, which no tick may have seen.
+    #[inline]
+    #[must_use]
+    pub fn is_spent(&self, suspended: &Suspended) -> bool {
+        let limit = self.limit.load(Relaxed);
+        limit != 0 && suspended.elapsed >= limit
+    }
+
+    /// The slice inside a suspended one is over; if it was overdue, a part of its time is the suspended one's: whoever
+    /// lets slice after slice run into its limit has [`PATIENCE`] times as long.
+    #[inline]
+    pub fn charge(&self, suspended: &mut Suspended) {
+        if self.overdue.load(Relaxed) {
+            let share = self.limit.load(Relaxed) / PATIENCE;
+            suspended.elapsed = suspended.elapsed.saturating_add(share).saturating_add(1);
+        }
+    }
+
     /// The slice inside a suspended one begins.
     #[inline]
     pub fn begin_alike(&self) {

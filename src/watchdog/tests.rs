@@ -162,6 +162,43 @@ fn a_slice_that_is_suspended_again_and_again_is_overdue_all_the_same() {
 }
 
 #[test]
+fn a_slice_that_lets_others_run_into_their_limits_is_charged_a_tenth_for_each() {
+    let mut bench = Bench::new();
+    bench.begin(100);
+    for round in 0..10 {
+        let mut suspended = bench.watchdog.suspend();
+        assert!(!bench.watchdog.is_spent(&suspended), "round {round}");
+        bench.watchdog.begin_alike();
+        bench.burn(10);
+        assert_eq!(bench.burn(100), Verdict::Overdue);
+        bench.watchdog.charge(&mut suspended);
+        bench.watchdog.pause();
+        bench.watchdog.go_on(suspended);
+    }
+    let suspended = bench.watchdog.suspend();
+    assert!(bench.watchdog.is_spent(&suspended));
+    bench.watchdog.go_on(suspended);
+    bench.burn(1);
+    assert_eq!(bench.burn(1), Verdict::Overdue);
+}
+
+#[test]
+fn a_slice_whose_inner_ones_end_in_time_is_charged_nothing_for_them() {
+    let mut bench = Bench::new();
+    bench.begin(100);
+    for _ in 0..50 {
+        let mut suspended = bench.watchdog.suspend();
+        assert!(!bench.watchdog.is_spent(&suspended));
+        bench.watchdog.begin_alike();
+        bench.burn(10);
+        assert_eq!(bench.burn(80), Verdict::Fine);
+        bench.watchdog.charge(&mut suspended);
+        bench.watchdog.pause();
+        bench.watchdog.go_on(suspended);
+    }
+}
+
+#[test]
 fn a_part_has_a_limit_of_its_own_and_counts_for_the_whole() {
     let mut bench = Bench::new();
     bench.begin(100);

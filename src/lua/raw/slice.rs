@@ -105,6 +105,11 @@ fn open_own(lua: *mut lua_State, depth: usize) -> Opened {
         WATCHDOG.go_on(suspended);
         return Opened::Nothing;
     }
+    if WATCHDOG.is_spent(&suspended) {
+        // It has let too many run into their limits: this one runs on its own account, and the next ticks end it.
+        WATCHDOG.go_on(suspended);
+        return Opened::Nothing;
+    }
     CHAIN.base.store(depth, Relaxed);
     CHAIN.divided.store(false, Relaxed);
     WATCHDOG.begin_alike();
@@ -148,7 +153,8 @@ pub fn close(opened: Opened, depth: usize) {
             WATCHDOG.pause();
             CHAIN.base.store(usize::MAX, Relaxed);
         }
-        Opened::Own(suspended) => {
+        Opened::Own(mut suspended) => {
+            WATCHDOG.charge(&mut suspended);
             WATCHDOG.pause();
             CHAIN.base.store(depth.wrapping_sub(1), Relaxed);
             CHAIN.divided.store(true, Relaxed);
