@@ -27,6 +27,7 @@ local EXEMPT = {
   compat_cbor = "makes closures", clock_functions = "makes a table", fs_functions = "makes a table",
   json_styled = "makes closures",
   random_class = "makes a metatable", qrandomgen_class = "makes a metatable", running_thread = "pushes a thread",
+  concurrent = "sets a flag", delivering = "notes a number", manner = "sets a flag", after = "reads the clock",
   resume = "resumes", coroutine_resume = "resumes", coroutine_wrap = "makes a closure", coroutine_close = "closes",
 }
 for name in pairs(EXEMPT) do assert(native[name], name) end
@@ -182,6 +183,30 @@ case("corks and limits", function()
   native.cork(left)
   assert(native.uncork(left))
 end, connected)
+case("calls that wait for each other", function()
+  assert(native.begin(left, handlers, "n", { 1 }, nil) == 1)
+  assert(native.next(right, served, nil, nil, false))
+  assert(native.is_cancelled(right, 1) == false)
+end, connected)
+case("signals", function()
+  assert(native.watch_signals(left, 1))
+  assert(native.take_signal() == nil)
+end, connected)
+case("the parent's end", function() assert(native.watch_parent(left, 1)) end, connected)
+case("traces and latencies", function()
+  native.measure(left)
+  assert(native.trace(left, folder .. "/trace", 100000, "a name"))
+  assert(not native.trace(right, folder .. "/none/trace", 100000, "a name"))
+end, connected)
+case("receive_raw", function()
+  assert(native.send_raw(left, "{}\n"))
+  assert(native.receive_raw(right, 0) == "{}")
+end, connected)
+case("receive_raw of garbage", function()
+  assert(native.send_raw(left, "\28"))
+  local bytes, event = native.receive_raw(right, 0)
+  assert(bytes == nil and event == "garbage", event)
+end, connect({ 1, unpack(CBOR) }))
 local sockets = 0
 case("sockets", function()
   sockets = sockets + 1 -- a name of its own, for a listener that a fault left behind lives on
