@@ -230,6 +230,21 @@ print("passed")
 ]])
   end)
 
+  it("no code that a debugger steps through, at whatever moment its time is over", function()
+    passes([[
+assert(fkrpc.watchdog(0.001))
+local function hook() end
+for _ = 1, 100 do
+  local co = coroutine.create(function() while true do end end)
+  debug.sethook(co, hook, "l", 0)
+  local ok, e = coroutine.resume(co)
+  assert(not ok and e:find("is exceeded"), e)
+end
+debug.sethook()
+print("passed")
+]])
+  end)
+
   it("results, errors and states of coroutines", function()
     passes([[
 local function try()

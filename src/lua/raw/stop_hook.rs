@@ -39,6 +39,9 @@ unsafe fn plant_on(lua: *mut lua_State, entry: Option<&Entry>) {
     unsafe {
         let hook = ffi::lua_gethook(lua);
         if is_ours(hook) {
+            // Again at each tick: where a hook of the program's was counted down just when ours was planted, Lua 5.1
+            // writes its own count back over ours, and ours would not come.
+            ffi::lua_sethook(lua, Some(stop as lua_Hook), ffi::LUA_MASKCOUNT, 1);
             return;
         }
         if let Some(entry) = entry.filter(|entry| !entry.planted.load(Relaxed)) {
