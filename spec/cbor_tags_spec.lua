@@ -205,6 +205,14 @@ describe("a value with __tocbor", function()
     end
   end)
 
+  it("must return one whole data item: anything else would change what stands around it", function()
+    for _, bytes in ipairs({ "", "\1\2", "\255", "\129", "\162", "\28" }) do
+      assert.error_matches(function()
+        cbor.encode({ setmetatable({}, { __tocbor = function() return bytes end }), 7 })
+      end, "which is one data item")
+    end
+  end)
+
   it("must return a string and must not yield", function()
     for _, result in ipairs({ 5, {}, true }) do
       assert.error_matches(function()

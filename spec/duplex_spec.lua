@@ -205,6 +205,16 @@ describe("max_frame", function()
     assert.equal("pong", found[3].result)
   end)
 
+  it("leaves room for the refusal of a message, so that two ends do not refuse each other's for ever", function()
+    assert.error_matches(function() fkrpc.pair({ max_frame = 511 }) end, "an integer from 512")
+    local left, right = fkrpc.pair({ max_frame = 512 })
+    right:on("echo", function(params) return params end)
+    local _, err = left:call("echo", { ("x"):rep(1000) })
+    assert.equal("closed", err.code) -- nobody has more to say
+    assert.equal(1, right:stats().malformed)
+    assert.equal(0, left:stats().malformed)
+  end)
+
   it("is 16 MiB, and a line without end takes no more memory than twice that", function()
     local _, base = answers("json", "", "")
     local _, err = answers("json", "", ("x"):rep(100 * 2 ^ 20) .. "\n")

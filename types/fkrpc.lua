@@ -71,7 +71,7 @@ function fkrpc.error(fields) end
 ---@field strings? "utf8"|"bytes"|"text" JSON: `"utf8"` (default) or `"bytes"`, which sends and takes any byte. CBOR: `"bytes"` (default), or `"text"`, which sends valid UTF-8 as text strings
 ---@field big? "error"|"float"|"string"|"wrap"|"cdata" integers Lua cannot hold, when received; see `fkrpc.json.options` and `fkrpc.cbor.options`. `"wrap"` is the default of `keys = "freekill"`
 ---@field depth? integer how deep tables of a message may nest, 8 to 1000; 128 by default
----@field max_frame? integer the longest message that is taken, in bytes; 16 MiB by default
+---@field max_frame? integer the longest message that is taken, in bytes, 512 at least; 16 MiB by default
 ---@field garbage? "answer"|"log"|"error" what becomes of input that is no message; answered by default
 ---@field send_timeout? number seconds after which a peer is given up that moves no byte while something is sent; none by default
 ---@field queue? integer bytes of what arrives that are taken in while something is sent; 64 MiB by default

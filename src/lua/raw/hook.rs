@@ -6,8 +6,9 @@
 //! Nothing else: that function and the field names wait in the anchors table, from where `lua_rawgeti` fetches them
 //! without allocating. What LuaJIT's cdata say of themselves is parsed without allocating.
 
-use super::state::{anchor, string, ANCHORS};
+use super::state::{anchor, guarded, string, ANCHORS};
 use super::walk::Fail;
+use crate::codec::cbor::ItemEnd;
 use crate::codec::ErrorKind;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
@@ -31,9 +32,25 @@ pub unsafe extern "C-unwind" fn tocbor(lua: *mut lua_State) -> c_int {
         if ffi::lua_type(lua, -1) != ffi::LUA_TSTRING {
             return ffi::luaL_error(lua, c"__tocbor must return a string of CBOR".as_ptr());
         }
-        1
+        let bytes = string(lua, -1);
+        match guarded(|| is_item(bytes)) {
+            Ok(true) => 1,
+            Ok(false) => ffi::luaL_error(
+                lua,
+                c"__tocbor must return a string of CBOR, which is one data item".as_ptr(),
+            ),
+            Err(panic) => panic.raise(lua),
+        }
     }
 }
+
+/// Whether these bytes are one well-formed data item: anything else would make what stands around it another message.
+fn is_item(bytes: &[u8]) -> bool {
+    matches!(ItemEnd::new(DEPTH).feed(bytes), Ok(Some(len)) if len == bytes.len())
+}
+
+/// How deep what a hook returns may nest.
+const DEPTH: usize = 1000;
 
 /// Append what the value's `__tocbor` returns; `false` if it has none. On `Fail::Hook` the error is on the stack.
 ///
