@@ -14,7 +14,7 @@ use super::cbor::Cbor;
 use super::hook::FINDER;
 use super::json::Json;
 use super::open::push_upvalues;
-use super::state::{enter, guarded, leave, push_bytes, string};
+use super::state::{enter, enter_of, guarded, leave, push_bytes, state, string};
 use super::walk::{Fail, Format, Policy, Walk};
 use super::{encode, path};
 use crate::codec::{cbor, json, Big, CodecError, ErrorKind};
@@ -144,7 +144,7 @@ unsafe fn encode_or_raise<F: Format>(lua: *mut lua_State, format: F, policy: Pol
             2 => {}
             _ => ffi::lua_settop(lua, 2),
         }
-        let job = enter(lua, &marker);
+        let job = enter_of(lua, state(lua), &marker);
         let mut walk = Walk::prepare(lua, job, format, policy);
         match guarded(|| walk.run_last(1)) {
             Ok(Ok(())) => {
