@@ -5,7 +5,7 @@
 //! numbers leave it.
 
 use super::connection::{check, system_failure};
-use super::send::push_closed;
+use super::send::end_sent;
 use super::state::{enter, guarded, leave};
 use crate::peer::Garbage;
 use crate::sys::capture;
@@ -186,19 +186,6 @@ pub unsafe extern "C-unwind" fn uncork(lua: *mut lua_State) -> c_int {
         let job = enter(lua, &marker);
         let sent = guarded(|| (*conn).core.uncork());
         super::chain::waited(); // the pipe may have been full
-        let count = match sent {
-            Ok(Ok(())) => {
-                ffi::lua_pushboolean(lua, 1);
-                1
-            }
-            Ok(Err(_)) => {
-                ffi::lua_pushnil(lua);
-                push_closed(lua, conn, job);
-                2
-            }
-            Err(panic) => panic.raise(lua),
-        };
-        leave(lua, job);
-        count
+        end_sent(lua, conn, job, sent)
     }
 }

@@ -31,6 +31,7 @@ pub mod hook;
 pub mod json;
 pub mod keys;
 pub mod load;
+pub mod natives;
 pub mod observe;
 pub mod open;
 pub mod path;

@@ -7,11 +7,9 @@
 //! Everything here, and it owns nothing: the state is written into its userdata before the userdata gets the metatable
 //! whose `__gc` empties it, and has no buffers yet. The finalizers work under `guarded` and raise nothing.
 
+use super::natives::NATIVE;
 use super::state::{anchor, push_bytes, Identities, State};
-use super::{
-    cbor, channel, clock, compat, concurrent, connection, control, file, fs, hook, json, load, observe, process,
-    random_class, receive, reply, resume, scalars, send, services, socket, soft_hook, styled, watchdog, watching,
-};
+use super::{connection, hook, load, process};
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, c_void, CStr};
@@ -20,78 +18,6 @@ use std::ffi::{c_int, c_void, CStr};
 static REGISTRY_KEY: u8 = 0;
 /// The place of the state's userdata in the anchors table.
 const STATE_USERDATA: i64 = anchor::COUNT as i64 + 1; // OK because it is a small constant
-
-/// Native functions the prelude is given, by name.
-const NATIVE: &[(&CStr, lua_CFunction)] = &[
-    (c"json_codec", json::codec),
-    (c"json_styled", styled::codec),
-    (c"cbor_codec", cbor::codec),
-    (c"compat_json", compat::json_codec),
-    (c"compat_cbor", compat::cbor_codec),
-    (c"channel", channel::open),
-    (c"file_lock", file::lock),
-    (c"hard_link", file::hard_link),
-    (c"stdio", connection::stdio),
-    (c"pair", connection::pair),
-    (c"adopt", connection::adopt),
-    (c"socket_connect", socket::connect),
-    (c"socket_listen", socket::listen),
-    (c"close", control::close),
-    (c"close_output", control::close_output),
-    (c"stop", control::stop),
-    (c"watch_parent", watching::watch_parent),
-    (c"watch_signals", watching::watch_signals),
-    (c"take_signal", watching::take_signal),
-    (c"name", control::name),
-    (c"configure", control::configure),
-    (c"cork", control::cork),
-    (c"uncork", control::uncork),
-    (c"mute", control::mute),
-    (c"forward", control::forward),
-    (c"stats", observe::stats),
-    (c"measure", observe::measure),
-    (c"trace", observe::trace),
-    (c"receive_raw", observe::receive_raw),
-    (c"request", send::request),
-    (c"notify", send::notify),
-    (c"ask", scalars::ask),
-    (c"tell", scalars::tell),
-    (c"ask_text", scalars::ask_text),
-    (c"tell_text", scalars::tell_text),
-    (c"send_raw", send::send_raw),
-    (c"reply", reply::reply),
-    (c"step", reply::step),
-    (c"receive", receive::receive_function),
-    (c"wait", receive::wait_function),
-    (c"begin", concurrent::begin),
-    (c"next", concurrent::next),
-    (c"concurrent", concurrent::concurrent),
-    (c"delivering", concurrent::delivering),
-    (c"after", concurrent::after),
-    (c"manner", concurrent::manner),
-    (c"is_cancelled", concurrent::is_cancelled),
-    (c"take", services::take),
-    (c"forget", services::forget),
-    (c"log", services::log),
-    (c"standard_message", services::message_of),
-    (c"spawn", process::spawn),
-    (c"process_wait", process::wait),
-    (c"process_pid", process::pid),
-    (c"process_signal", process::signal),
-    (c"clock_functions", clock::functions),
-    (c"fs_functions", fs::functions),
-    (c"fs_root", fs::root::open),
-    (c"random_class", random_class::random_class),
-    (c"qrandomgen_class", random_class::qrandomgen_class),
-    (c"resume", resume::resume_handler),
-    (c"resume_within", resume::resume_within),
-    (c"coroutine_resume", resume::resume_function),
-    (c"coroutine_wrap", resume::wrap_function),
-    (c"coroutine_close", resume::close_function),
-    (c"watchdog_limit", watchdog::limit_function),
-    (c"watchdog_soft", soft_hook::soft_function),
-    (c"running_thread", soft_hook::thread_function),
-];
 
 /// Metatables of the library: place in the anchors table and `__name`.
 const METATABLES: &[(i64, &CStr)] = &[

@@ -7,6 +7,7 @@
 
 use super::chain;
 use super::connection::{check, deadline, params_policy, Conn, WireFormat};
+use super::guard::Panic;
 use super::path;
 use super::receive::call_result;
 use super::state::{enter, guarded, leave, string, Job};
@@ -322,6 +323,22 @@ pub unsafe extern "C-unwind" fn send_raw(lua: *mut lua_State) -> c_int {
         let job = enter(lua, &marker);
         let sent = guarded(|| (*conn).core.send(bytes, Urgency::Later));
         chain::waited();
+        end_sent(lua, conn, job, sent)
+    }
+}
+
+/// End a function that has sent something: `true | nil, err`.
+///
+/// # Safety
+/// In a raw function whose frames own nothing; `job` is its own, and ends here. May raise.
+pub unsafe fn end_sent(
+    lua: *mut lua_State,
+    conn: *mut Conn,
+    job: *mut Job,
+    sent: Result<Result<(), connection::Unsent>, Panic>,
+) -> c_int {
+    // SAFETY: by contract.
+    unsafe {
         let count = match sent {
             Ok(Ok(())) => {
                 ffi::lua_pushboolean(lua, 1);
