@@ -175,6 +175,12 @@ pub struct Listener {
     process: u32,
 }
 
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
 impl Listener {
     /// Listen at `path`.
     ///
