@@ -11,6 +11,9 @@ mod compact;
 #[path = "src/prelude/pack.rs"]
 mod pack;
 
+/// What only the feature `parent` has: files, and folders.
+const PARENT: [&str; 2] = ["pool.lua", "pool"];
+
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/prelude");
@@ -41,6 +44,9 @@ fn main() -> io::Result<()> {
 fn prelude(from: &Path, to: &Path) -> io::Result<()> {
     let mut names = Vec::new();
     list(from, Path::new(""), &mut names)?;
+    if env::var_os("CARGO_FEATURE_PARENT").is_none() {
+        names.retain(|name| !PARENT.iter().any(|part| name.starts_with(part)));
+    }
     names.sort();
     let mut texts = Vec::new();
     for name in &names {

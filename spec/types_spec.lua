@@ -8,7 +8,7 @@ local fkrpc = require("fkrpc")
 
 local FILES = {
   "fkrpc.lua", "fkrpc/json.lua", "fkrpc/cbor.lua", "fkrpc/jsonrpc.lua", "fkrpc/random.lua", "fkrpc/clock.lua",
-  "fkrpc/fs.lua", "fkrpc/watchdog.lua", "fkrpc/freekill.lua",
+  "fkrpc/fs.lua", "fkrpc/watchdog.lua", "fkrpc/freekill.lua", "fkrpc/pool.lua",
 }
 
 -- Classes by name: { fields = { name = type }, functions = { name = parameter count } }.
@@ -85,9 +85,16 @@ do
   listener = getmetatable(socket).__index
   socket:close()
 end
+local pool
+do
+  local started = assert(fkrpc.pool({ "cat" }))
+  pool = getmetatable(started).__index
+  started:close()
+end
 local loaded = {
   fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.watchdog, fkrpc.compat, fkrpc.stdio, fkrpc.spawn,
   fkrpc.pair, fkrpc.clock, fkrpc.fs, fkrpc.freekill, fkrpc.connect, fkrpc.listen, fkrpc.token,
+  fkrpc.pool,
 }
 
 local function methods_of(object) return getmetatable(object).__index end
@@ -125,11 +132,12 @@ local LIVE = {
   ["fkrpc.context"] = context,
   ["fkrpc.child"] = child,
   ["fkrpc.listener"] = listener,
+  ["fkrpc.pool"] = pool,
 }
 
 describe("the definitions", function()
   it("are looked at after everything was loaded", function()
-    assert.equal(15, #loaded)
+    assert.equal(16, #loaded)
     assert.equal(other, one.other)
   end)
 

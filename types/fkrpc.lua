@@ -122,6 +122,13 @@ function fkrpc.stdio(options) end
 ---@return integer? errno
 function fkrpc.spawn(options) end
 
+---Start a pool of children.
+---@param options fkrpc.pool.options
+---@return fkrpc.pool? pool nil if its first child cannot be started
+---@return string? message
+---@return integer? errno
+function fkrpc.pool(options) end
+
 ---Connect to a Unix socket, or take an inherited one.
 ---@param options fkrpc.connect.options
 ---@return fkrpc.peer? peer nil if nobody listens there, or the descriptor is no inherited stream socket
@@ -146,6 +153,10 @@ local listener = {}
 ---@return string? message
 ---@return integer? errno
 function listener:accept(timeout) end
+
+---Where to wait for clients, for `loop:watch`.
+---@return integer? fd nil once it is closed
+function listener:fd() end
 
 ---Remove the socket's file and refuse further clients; twice does no harm. Peers stay as they are.
 function listener:close() end

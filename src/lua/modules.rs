@@ -30,6 +30,22 @@ macro_rules! modules {
     };
 }
 
+/// The files of the feature `parent`.
+#[cfg(feature = "parent")]
+const PARENT: &[Module] = modules![
+    "pool",
+    "pool/staff",
+    "pool/calls",
+    "pool/roster",
+    "pool/member",
+    "pool/restart",
+    "pool/recycle",
+    "pool/report",
+    "pool/control",
+];
+#[cfg(not(feature = "parent"))]
+const PARENT: &[Module] = &[];
+
 const MODULES: &[Module] = modules![
     "fkrpc",
     "json",
@@ -45,15 +61,6 @@ const MODULES: &[Module] = modules![
     "stdio",
     "pair",
     "process",
-    "pool",
-    "pool/staff",
-    "pool/calls",
-    "pool/roster",
-    "pool/member",
-    "pool/restart",
-    "pool/recycle",
-    "pool/report",
-    "pool/control",
     "socket",
     "listener",
     "clock",
@@ -95,6 +102,7 @@ const MODULES: &[Module] = modules![
 pub fn find(name: &[u8]) -> Option<&'static Module> {
     MODULES
         .iter()
+        .chain(PARENT)
         .find(|module| module.chunk.to_bytes().strip_prefix(b"=fkrpc.") == Some(name))
 }
 
