@@ -64,6 +64,7 @@ local submodule = {
 }
 local home = {
   token = "cancel", stdio = "stdio", spawn = "process", pair = "pair", connect = "socket", listen = "listener",
+  loop = "loop",
 }
 
 return setmetatable(fkrpc, {
