@@ -4,10 +4,12 @@
 //! reason why there is neither.
 
 mod forward;
+mod joined;
 mod raw;
 mod send;
 
 use forward::Captured;
+use joined::Joined;
 pub use send::{Sending, Unsent, Urgency};
 
 use crate::codec::{CodecError, ErrorKind, Tape};
@@ -43,6 +45,8 @@ pub enum Event {
     Signal(&'static str),
     /// A signal has interrupted the wait, and its handler has run.
     Interrupted,
+    /// There is nothing more without waiting; only with `turn`.
+    Dry,
 }
 
 /// How long what is to be forwarded may wait while signals are heard of.
@@ -66,6 +70,8 @@ pub struct Wait {
     pub deadline: Option<i64>,
     /// Return after one message, even if it was dealt with here.
     pub single: bool,
+    /// Do not wait: see [`Connection::turn`], which this is given to.
+    pub turn: Option<bool>,
 }
 
 /// A conversation over a wire.
@@ -89,6 +95,7 @@ pub struct Connection {
     /// Where the messages of both directions are recorded, if they are.
     pub trace: Option<Trace>,
     captured: Option<Captured>,
+    joined: Option<Joined>,
     ended: bool,
     stopping: bool,
     reported: u64,
@@ -109,6 +116,7 @@ impl Connection {
             outbox: Outbox::new(),
             trace: None,
             captured: None,
+            joined: None,
             ended: false,
             stopping: false,
             reported: 0,
@@ -129,7 +137,7 @@ impl Connection {
     /// Wait for the reply to `awaited`, the call sent last, as long as nothing else comes than the reply of a FreeKill
     /// server ([`Quick`]); a byte string goes to `text`. `None`: [`Connection::next`] finds what there is instead.
     pub fn quick_reply(&mut self, awaited: i64, text: &mut Vec<u8>) -> Option<Scalar> {
-        if !self.peer.can_be_quick() || self.signals.is_some() || self.trace.is_some() {
+        if !self.peer.can_be_quick() || self.signals.is_some() || self.trace.is_some() || self.joined.is_some() {
             return None;
         }
         loop {
@@ -156,6 +164,9 @@ impl Connection {
         tape: &mut Tape,
         out: &mut Vec<u8>,
     ) -> Result<Next, ErrorKind> {
+        if let Some(readable) = wait.turn {
+            return self.turn(readable, source, tape, out);
+        }
         loop {
             if matches!(self.wire, Wire::Closed) {
                 return Ok(Next::Event(Event::Closed));

@@ -304,6 +304,13 @@ impl Peer {
         }
     }
 
+    /// Whether there are bytes or messages that were not taken in yet.
+    #[inline]
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        !self.inbox.is_empty() || !self.queue.is_empty()
+    }
+
     /// The next message, copied into `message`, and the batch it belongs to; `None` if more bytes are needed.
     /// With `awaited`, a reply to that call which came early is the next message.
     ///

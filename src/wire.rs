@@ -11,6 +11,7 @@ pub use send::Patience;
 use crate::codec::{CodecError, ErrorKind};
 use crate::frame::Inbox;
 use crate::sys::output::Output;
+use crate::sys::poller::Interest;
 use crate::sys::process::Watch;
 use crate::sys::shared::Shared;
 use crate::sys::signal::SigpipeGuard;
@@ -38,6 +39,17 @@ pub enum Received {
 pub struct Link {
     bytes: [Vec<u8>; 2],
     closed: [bool; 2],
+    /// Who is told when something arrives at a side.
+    interests: [Option<Shared<Interest>>; 2],
+}
+
+impl Link {
+    fn wake(&self, side: usize) {
+        // OK because a side is 0 or 1
+        if let Some(interest) = &self.interests[side] {
+            interest.set_at_once(true);
+        }
+    }
 }
 
 /// One end's transport.
@@ -148,6 +160,36 @@ impl Wire {
         }
     }
 
+    /// The same for bytes that poll(2) has said are there: whatever else may be, this does not wait.
+    ///
+    /// # Errors
+    /// As [`Wire::receive`].
+    pub fn take_in(&mut self, inbox: &mut Inbox) -> io::Result<Received> {
+        let Wire::Descriptors { input, .. } = self else {
+            return self.receive(inbox, None);
+        };
+        match fd::read_once(input.as_fd(), inbox.room().map_err(out_of_memory)?) {
+            Ok(0) => Ok(Received::End),
+            Ok(n) => {
+                inbox.filled(n);
+                Ok(Received::Bytes)
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                Ok(Received::Nothing)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Memory only: who is told when something arrives; `true` if this is memory.
+    pub fn tell(&mut self, interest: Option<Shared<Interest>>) -> bool {
+        let Wire::Memory { link, side } = self else {
+            return false;
+        };
+        link.borrow_mut().interests[*side] = interest; // OK because a side is 0 or 1
+        true
+    }
+
     /// A message has arrived in part: let its writer write the rest, if it only waits for this CPU.
     ///
     /// FreeKill's server writes a packet in four pieces and more. Where both run on one CPU, the first piece wakes the
@@ -205,7 +247,11 @@ impl Wire {
     pub fn close_output(&mut self) {
         match self {
             Wire::Descriptors { output, .. } => *output = None,
-            Wire::Memory { link, side } => link.borrow_mut().closed[*side] = true,
+            Wire::Memory { link, side } => {
+                let mut link = link.borrow_mut();
+                link.closed[*side] = true;
+                link.wake(1 - *side); // OK because a side is 0 or 1
+            }
             Wire::Closed => {}
         }
     }

@@ -67,9 +67,12 @@ impl Drop for Connection {
 impl Connection {
     /// Close both directions, after what was kept is sent.
     pub fn close(&mut self) {
-        self.end_forwarding(FAREWELL);
-        let _ = self.flush(Urgency::Until(clock::monotonic_us() + FAREWELL)); // OK because there is nothing left to say
+        // In a loop others wait meanwhile.
+        let farewell = if self.is_joined() { 0 } else { FAREWELL };
+        self.end_forwarding(farewell);
+        let _ = self.flush(Urgency::Until(clock::monotonic_us() + farewell)); // OK because there is nothing left to say
         self.outbox.clear();
+        self.leave();
         self.wire.close();
         if let Some(trace) = &self.trace {
             trace.flush();
@@ -98,6 +101,9 @@ impl Connection {
         if urgency == Urgency::Later && (self.sending.corked.is_some() || self.sending.batch > 0) {
             return self.collect(bytes);
         }
+        if self.is_joined() {
+            return self.send_at_once(bytes);
+        }
         let patience = self.patience(urgency);
         let sent = self.wire.send(bytes, &mut self.outbox, &mut self.peer.inbox, patience);
         self.sent(sent)
@@ -106,6 +112,9 @@ impl Connection {
     /// Keep a message for a common `write(2)`; with enough of them they are sent.
     fn collect(&mut self, bytes: &[u8]) -> Result<(), Unsent> {
         let most = self.sending.corked.unwrap_or(self.sending.batch);
+        if self.is_joined() {
+            return self.collect_joined(bytes, most);
+        }
         if self.outbox.len() + bytes.len() > most {
             self.flush(Urgency::Now)?;
         }
@@ -161,7 +170,13 @@ impl Connection {
     }
 
     #[inline]
-    fn sent(&mut self, result: std::io::Result<bool>) -> Result<(), Unsent> {
+    pub(super) fn sent(&mut self, result: std::io::Result<bool>) -> Result<(), Unsent> {
+        if self.is_joined() {
+            self.tell();
+            if self.peer.has_more() {
+                self.at_once(true);
+            }
+        }
         match result {
             Ok(true) => Ok(()),
             Ok(false) => Err(Unsent::TimedOut),

@@ -25,9 +25,10 @@ local Concurrent = {}
 -- Functions in C that can be yielded across where there is no `isyieldable`: all of Lua 5.2's, none of Lua 5.1's.
 local YIELDABLE = native.features == "lua52" and { [pcall] = true, [xpcall] = true, [dofile] = true } or {}
 
-local function can_yield()
+-- Whether the running coroutine can be left; `level` is that of whoever asks the user's function, in which nobody else
+-- may be.
+local function can_yield(level)
   if isyieldable then return isyieldable() end
-  local level = 3
   while true do
     local info = getinfo(level, "Sf")
     if not info then return true end
@@ -171,7 +172,7 @@ end
 -- A pair in memory: nothing arrives unless the other end runs. False if it has nothing to do either.
 local function run_other(self)
   local other = self.other
-  return other and not advance(other, nil, true)
+  return other and other.run_once(other)
 end
 
 -- What cannot be waited for any more fails; true if something did, or the other end of a pair has run.
@@ -239,7 +240,7 @@ function Concurrent:call(method, params, options)
   end
   local co = running()
   local slot = self.tasks[co or self]
-  local leave = slot and can_yield()
+  local leave = slot and can_yield(3)
   if not leave and self.depth >= MAX_DEPTH then return nil, too_deep() end
   local id, deadline = begin(self.conn, self.handlers, method, params, timeout)
   if id == nil then
@@ -278,4 +279,4 @@ local function install(self, most)
   native.concurrent(self.conn)
 end
 
-return { install = install }
+return { install = install, can_yield = can_yield }

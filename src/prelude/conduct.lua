@@ -32,6 +32,7 @@ function conduct.of(where, given)
     if signals then
       local watched, message = native.watch_signals(peer.conn, signals)
       if not watched then error("fkrpc." .. where .. ": cannot hear of signals: " .. message, 0) end
+      peer.hears = true
     end
     if most > 1 then native.module("concurrent").install(peer, most) end
     if manner then native.module("cancel").install(peer, manner) end

@@ -64,7 +64,7 @@ local submodule = {
 }
 local home = {
   token = "cancel", stdio = "stdio", spawn = "process", pair = "pair", connect = "socket", listen = "listener",
-  pool = "pool",
+  pool = "pool", loop = "loop",
 }
 
 return setmetatable(fkrpc, {

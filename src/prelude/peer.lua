@@ -148,6 +148,7 @@ end
 local function run_other(self)
   local other = self.other
   if not other then return false end
+  if other.run_once then return other.run_once(other) end
   prepare(other)
   local slot, handler, params, ctx = receive(other.conn, other.handlers, nil, true)
   if slot then
@@ -370,5 +371,5 @@ return {
   new = new, methods = Peer, settle = settle, prepare = prepare, local_error = local_error, closed = closed,
   -- For handlers that run interleaved.
   MAX_DEPTH = MAX_DEPTH, too_deep = too_deep, refusal = refusal, waiting = waiting, answering = answering,
-  finish = finish,
+  finish = finish, run_other = run_other,
 }

@@ -112,4 +112,4 @@ local function spawn(given)
   return wire.restrict(given, self)
 end
 
-return { spawn = spawn }
+return { spawn = spawn, known = KNOWN }

@@ -89,7 +89,7 @@ end
 
 --- With `calls = false` a peer raises before it sends the other end a request. The peer.
 function wire.restrict(given, self)
-  if given.calls == false then self.call, self.must = no_calls, no_calls end
+  if given.calls == false then self.call, self.must, self.restricted = no_calls, no_calls, true end
   return self
 end
 

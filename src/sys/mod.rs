@@ -17,6 +17,7 @@ pub mod openat;
 pub mod orphan;
 pub mod output;
 pub mod poll;
+pub mod poller;
 pub mod process;
 pub mod shared;
 pub mod signal;

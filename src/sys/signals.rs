@@ -182,8 +182,14 @@ pub fn wait(input: BorrowedFd<'_>, end: Option<BorrowedFd<'_>>, timeout: Option<
     }
 }
 
+/// The descriptor that can be read when a signal has come; -1 before anybody has wanted one.
+#[must_use]
+pub fn reader() -> libc::c_int {
+    READER.load(SeqCst)
+}
+
 /// Empty the pipe. A signal is pending only after the pipe was made.
-fn drain() {
+pub(super) fn drain() {
     let reader = READER.load(SeqCst);
     if reader >= 0 {
         let mut bytes = [0u8; 64];

@@ -136,8 +136,11 @@ impl Wire {
     }
 
     /// Write what is taken without waiting.
+    ///
+    /// # Errors
+    /// What `write(2)` says, but for `EAGAIN`; `EPIPE` when the direction is closed.
     #[inline]
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Wire::Descriptors {
                 output: Some(output), ..
@@ -156,6 +159,7 @@ impl Wire {
                     .try_reserve(bytes.len())
                     .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
                 buffer.extend_from_slice(bytes);
+                link.wake(1 - *side);
                 Ok(bytes.len())
             }
             Wire::Descriptors { output: None, .. } | Wire::Closed => Err(io::Error::from_raw_os_error(libc::EPIPE)),

@@ -18,7 +18,8 @@ use crate::peer::cancel::Manner;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
-/// `begin(connection, handlers, method, params, timeout) -> id, deadline | nil, err`: send a call and do not wait.
+/// `begin(connection, handlers, method, params, timeout) -> id, deadline | nil, err`: send a call and do not wait; the
+/// error is false in a loop where so much waits to be sent that nothing more is taken.
 ///
 /// # Safety
 /// Called by the prelude.
@@ -41,6 +42,10 @@ pub unsafe extern "C-unwind" fn begin(lua: *mut lua_State) -> c_int {
             Err(Unsent::Connection) => {
                 ffi::lua_pushnil(lua);
                 push_closed(lua, conn, job);
+            }
+            Err(Unsent::Full) => {
+                ffi::lua_pushnil(lua);
+                ffi::lua_pushboolean(lua, 0);
             }
             Err(Unsent::TimedOut) => {
                 chain::waited();
@@ -72,6 +77,7 @@ pub unsafe extern "C-unwind" fn next(lua: *mut lua_State) -> c_int {
             awaited: (ffi::lua_type(lua, 4) == ffi::LUA_TNUMBER).then(|| ffi::lua_tointeger(lua, 4)),
             deadline: kept_deadline(lua, 3),
             single: ffi::lua_toboolean(lua, 5) != 0,
+            turn: None,
         };
         if (*conn).core.wire.output().is_some() {
             chain::serves();
@@ -94,6 +100,52 @@ pub unsafe extern "C-unwind" fn next(lua: *mut lua_State) -> c_int {
         };
         leave(lua, job);
         count
+    }
+}
+
+/// `turn(connection, handlers, readable)`: the next thing without waiting, in a loop. Returns as [`next`], and in fifth
+/// place whether there is more; the event "dry" says that there is nothing.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn turn(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        ffi::lua_settop(lua, 3);
+        let conn = check(lua, 1);
+        ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
+        let wait = Wait {
+            single: true,
+            turn: Some(ffi::lua_toboolean(lua, 3) != 0),
+            ..Wait::default()
+        };
+        if (*conn).core.wire.output().is_some() {
+            chain::serves();
+        }
+        let job = enter(lua, &marker);
+        let count = match receive(lua, conn, job, 2, wait) {
+            Got::Request(slot) => {
+                chain::delivered(conn, slot);
+                4
+            }
+            Got::Reply => {
+                // The value of no use, result, error.
+                ffi::lua_pushboolean(lua, 0);
+                ffi::lua_replace(lua, -4);
+                ffi::lua_pushinteger(lua, (*conn).core.peer.replied);
+                ffi::lua_insert(lua, -3);
+                4
+            }
+            Got::Event(event) => {
+                let count = push_event(lua, conn, job, event);
+                leave(lua, job);
+                return count;
+            }
+        };
+        leave(lua, job);
+        ffi::lua_pushboolean(lua, c_int::from((*conn).core.peer.has_more()));
+        count + 1
     }
 }
 
@@ -183,6 +235,9 @@ pub unsafe extern "C-unwind" fn is_cancelled(lua: *mut lua_State) -> c_int {
                 let _ = core.wire.receive(&mut core.peer.inbox, Some(0));
             }
             let _ = core.peer.look_ahead(&mut (*job).tape); // without memory: found in its turn
+            if core.peer.has_more() {
+                core.at_once(true); // poll(2) tells nobody of it any more
+            }
             core.peer.cancelled(matches) == Some(true)
         });
         leave(lua, job);

@@ -41,7 +41,7 @@ pub unsafe extern "C-unwind" fn close_output(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         let conn = check(lua, 1);
-        if let Err(panic) = guarded(|| (*conn).core.wire.close_output()) {
+        if let Err(panic) = guarded(|| (*conn).core.close_output()) {
             panic.raise(lua);
         }
     }

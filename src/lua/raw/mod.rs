@@ -35,6 +35,7 @@ pub mod natives;
 pub mod observe;
 pub mod open;
 pub mod path;
+pub mod poller;
 pub mod process;
 pub mod random;
 pub mod random_class;

@@ -4,8 +4,8 @@
 //! Nothing: it is a table.
 
 use super::{
-    cbor, channel, clock, compat, concurrent, connection, control, file, fs, json, observe, process, random_class,
-    receive, reply, resume, scalars, send, services, socket, soft_hook, styled, watchdog, watching,
+    cbor, channel, clock, compat, concurrent, connection, control, file, fs, json, observe, poller, process,
+    random_class, receive, reply, resume, scalars, send, services, socket, soft_hook, styled, watchdog, watching,
 };
 use mlua::ffi::lua_CFunction;
 use std::ffi::CStr;
@@ -54,11 +54,13 @@ pub const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"wait", receive::wait_function),
     (c"begin", concurrent::begin),
     (c"next", concurrent::next),
+    (c"turn", concurrent::turn),
     (c"concurrent", concurrent::concurrent),
     (c"delivering", concurrent::delivering),
     (c"after", concurrent::after),
     (c"manner", concurrent::manner),
     (c"is_cancelled", concurrent::is_cancelled),
+    (c"poller", poller::poller_function),
     (c"take", services::take),
     (c"forget", services::forget),
     (c"log", services::log),

@@ -87,8 +87,11 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
 /// Whether a signal's handler has planted a hook on the main coroutine, as stock `lua` does on Ctrl-C: it has to run
 /// before we wait again. A coroutine that waits is given it, too, or it would go on waiting. Before 5.4 that handler
 /// lets the system go on reading, so nobody asks.
+///
+/// # Safety
+/// In a raw function.
 #[cold]
-unsafe fn wants_to_run(lua: *mut lua_State) -> bool {
+pub(super) unsafe fn wants_to_run(lua: *mut lua_State) -> bool {
     #[cfg(any(feature = "lua54", feature = "lua55"))]
     // SAFETY: the registry holds the main coroutine as long as the state lives; neither call raises, and there is room
     // for one value, as in every raw function.
@@ -197,6 +200,7 @@ pub unsafe fn push_event(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, ev
             Event::Nothing => b"nothing",
             Event::Signal(_) => b"signal",
             Event::Interrupted => b"again",
+            Event::Dry => b"dry",
         };
         ffi::lua_pushnil(lua);
         push_bytes(lua, name);
@@ -235,6 +239,7 @@ pub unsafe extern "C-unwind" fn receive_function(lua: *mut lua_State) -> c_int {
             awaited: None,
             deadline: super::connection::deadline(lua, 3),
             single: ffi::lua_toboolean(lua, 4) != 0,
+            turn: None,
         };
         if (*conn).core.wire.output().is_some() {
             chain::serves();
@@ -292,7 +297,7 @@ pub unsafe fn call_result(
         let wait = Wait {
             awaited: Some(id),
             deadline,
-            single: false,
+            ..Wait::default()
         };
         let top = ffi::lua_gettop(lua);
         let (code, text): (&[u8], &[u8]) = match receive(lua, conn, job, 2, wait) {

@@ -61,6 +61,8 @@ pub(super) enum Unsent {
     Value(Fail),
     Connection,
     TimedOut,
+    /// In a loop: so much waits to be sent that nothing more is taken.
+    Full,
 }
 
 impl From<connection::Unsent> for Unsent {
@@ -101,6 +103,9 @@ pub(super) unsafe fn send_call(
             let core = &raw mut (*conn).core;
             if !(*core).is_open() {
                 return Err(Unsent::Connection);
+            }
+            if (*core).is_full() {
+                return Err(Unsent::Full);
             }
             let id = if with_id { (*core).peer.begin_call()? } else { 0 };
             if with_id {
@@ -260,7 +265,7 @@ pub unsafe extern "C-unwind" fn request(lua: *mut lua_State) -> c_int {
                 push_closed(lua, conn, job);
                 3
             }
-            Err(Unsent::TimedOut) => {
+            Err(Unsent::TimedOut | Unsent::Full) => {
                 chain::waited();
                 ffi::lua_pushnil(lua);
                 ffi::lua_pushnil(lua);
@@ -273,7 +278,7 @@ pub unsafe extern "C-unwind" fn request(lua: *mut lua_State) -> c_int {
     }
 }
 
-/// `notify(connection, handlers, method, params) -> true | nil, err`
+/// `notify(connection, handlers, method, params) -> true | nil, err`; the error is false as that of `begin`.
 ///
 /// # Safety
 /// Called by the prelude.
@@ -293,6 +298,11 @@ pub unsafe extern "C-unwind" fn notify(lua: *mut lua_State) -> c_int {
             }
             Err(Unsent::Method(kind)) => bad_call(lua, job, Fail::Codec(kind), "1", "method name", "notify"),
             Err(Unsent::Value(fail)) => bad_call(lua, job, fail, "2", "params", "notify"),
+            Err(Unsent::Full) => {
+                ffi::lua_pushnil(lua);
+                ffi::lua_pushboolean(lua, 0);
+                2
+            }
             Err(Unsent::Connection | Unsent::TimedOut) => {
                 ffi::lua_pushnil(lua);
                 push_closed(lua, conn, job);
@@ -304,7 +314,7 @@ pub unsafe extern "C-unwind" fn notify(lua: *mut lua_State) -> c_int {
     }
 }
 
-/// `send_raw(connection, bytes) -> true | nil, err`
+/// `send_raw(connection, bytes) -> true | nil, err`; the error is false as that of `begin`.
 ///
 /// # Safety
 /// Called by the prelude.
@@ -321,6 +331,11 @@ pub unsafe extern "C-unwind" fn send_raw(lua: *mut lua_State) -> c_int {
                 c"send_raw",
                 got,
             );
+        }
+        if (*conn).core.is_full() {
+            ffi::lua_pushnil(lua);
+            ffi::lua_pushboolean(lua, 0);
+            return 2;
         }
         let bytes = string(lua, 2);
         let job = enter(lua, &marker);

@@ -1,0 +1,407 @@
+-- A peer in a loop: its messages, its calls, its end. Every handler runs in a coroutine of its own.
+--
+-- It refuses to wait by itself: `serve`, `step` and `receive_raw` raise here.
+local native = ...
+local type, error, pairs, next, setmetatable, tostring, rawget = type, error, pairs, next, setmetatable, tostring, rawget
+local yield = coroutine.yield
+local resume, begin, turn, reply, forget = native.resume, native.begin, native.turn, native.reply, native.forget
+local peers, cancel = native.module("peer"), native.module("cancel")
+local scheduler, timers = native.module("loop/scheduler"), native.module("loop/timers")
+local tasks = native.module("loop/task")
+local local_error = peers.local_error
+local WAITING, CANCELLED, INPUT = scheduler.WAITING, scheduler.CANCELLED, scheduler.INPUT
+local run, queue, leavable = scheduler.run, scheduler.queue, scheduler.leavable
+
+-- Messages of one peer in one round: who floods keeps nobody waiting.
+local SHARE = 16
+-- Handlers of one peer that may have begun and not ended.
+local MOST = 1000
+-- Microseconds in which an ended process's last words are read, or one whose output has ended is waited for.
+local PATIENCE = 100000
+-- Seconds that closing waits for what was not sent yet.
+local FAREWELL = 1
+
+local Joined = {}
+
+-- ---- handlers -------------------------------------------------------------------------------------------------------
+
+-- What becomes of a handler's coroutine that has come back.
+local function settle(loop, peer, co, ok, what, ...)
+  if ok and what == WAITING then return end
+  local slot = peer.tasks[co]
+  peer.tasks[co], loop.owner[co] = nil, nil
+  peer.active = peer.active - 1
+  if peers.finish(peer, co, slot, ok, what, ...) then
+    peer.idle[#peer.idle + 1] = co
+  else
+    -- Lua 5.1 may refuse to leave a coroutine where that cannot be told beforehand (metamethods, iterators).
+    tasks.drop_call(loop, co)
+  end
+  if peer.stopping and peer.active == 0 and peer.loop == loop then peer.over_with(loop, peer, "stopped") end
+end
+
+local function start(loop, peer, slot, handler, params, ctx)
+  if peer.active >= MOST then
+    local refusal = peers.refusal()
+    refusal.data = "more than " .. MOST .. " requests at once"
+    return reply(peer.conn, peer.handlers, slot, nil, refusal)
+  end
+  local idle = peer.idle
+  local co = idle[#idle]
+  idle[#idle] = nil
+  peer.tasks[co], loop.owner[co] = slot, peer
+  peer.active = peer.active + 1
+  local depth = loop.depth
+  loop.depth = depth + 1
+  settle(loop, peer, co, resume(co, slot, handler, params, ctx))
+  loop.depth = depth
+end
+
+-- ---- calls that wait ------------------------------------------------------------------------------------------------
+
+-- A call is waited for no more; its wait: a coroutine, or a table.
+local function over(peer, id)
+  local wait = peer.waits[id]
+  if wait then
+    peer.waits[id] = nil
+    peer.inflight = peer.inflight - 1
+  end
+  if type(wait) == "table" then
+    if wait.timer then timers.remove(peer.loop.timers, wait.timer) end
+    if wait.token then wait.token.calls[wait] = nil end
+    wait.done = true
+  end
+  return wait
+end
+
+-- Its result is there, for whoever runs the loop.
+local function replied(loop, peer, id, result, err)
+  local wait = over(peer, id)
+  if not wait then return end
+  if type(wait) == "table" then
+    wait.result, wait.err = result, err
+    wait = wait.co
+    if not wait then return end
+  end
+  return run(loop, wait, result, err)
+end
+
+-- It fails, for whoever runs.
+local function fail(peer, id, err)
+  local wait = over(peer, id)
+  forget(peer.conn, id)
+  if type(wait) == "table" then
+    wait.err = err
+    wait = wait.co
+  end
+  if wait then queue(peer.loop, wait, nil, err) end
+end
+
+-- All that wait fail, each with an error of its own.
+local function fail_all(peer, code, message, data)
+  local id = next(peer.waits)
+  while id do
+    local err = local_error(code, message)
+    err.data = data
+    fail(peer, id, err)
+    id = next(peer.waits)
+  end
+end
+
+local Wait = {}
+Wait.__index = Wait
+
+-- Its token was cancelled.
+function Wait:wake()
+  fail(self.peer, self.id, cancel.error(self.token))
+end
+
+local function time_is_over(_, timer)
+  fail(timer.wait.peer, timer.wait.id, local_error("timeout", "no reply within the call's timeout"))
+end
+
+-- So much is to be sent that no more is taken: wait until the other end has read.
+local function wait_for_room(self, co)
+  local wait = scheduler.wait(self.loop)
+  self.crowd[#self.crowd + 1] = wait
+  scheduler.suspend(self.loop, wait, co)
+end
+
+local function let_in(peer)
+  local crowd = peer.crowd
+  if crowd[1] then
+    peer.crowd = {}
+    for i = 1, #crowd do crowd[i]:wake() end
+  end
+end
+
+function Joined:call(method, params, options)
+  local loop = self.loop
+  local timeout, token, listener
+  if options ~= nil then
+    timeout, token, listener, params = cancel.options(self, params, options)
+    if token and token.done then return nil, cancel.error(token) end
+  end
+  local co = leavable(loop)
+  if not co and loop.depth >= peers.MAX_DEPTH then return nil, peers.too_deep() end
+  local id, err = begin(self.conn, self.handlers, method, params)
+  while id == nil do
+    if err then return nil, err end
+    wait_for_room(self, co)
+    if self.loop ~= loop then return self:call(method, params, options) end
+    id, err = begin(self.conn, self.handlers, method, params)
+  end
+  self.inflight = self.inflight + 1 -- those that a pool has given it
+  if co and options == nil then
+    self.waits[id] = co
+    local result
+    result, err = yield(WAITING)
+    if result == CANCELLED then error(scheduler.cancellation(), 0) end
+    return result, err
+  end
+  local wait = setmetatable({ peer = self, id = id, co = co, token = token, done = false }, Wait)
+  self.waits[id] = wait
+  if timeout then
+    wait.timer = { at = native.after(timeout), fire = time_is_over, wait = wait }
+    timers.add(loop.timers, wait.timer)
+  end
+  if token then token.calls[wait] = true end
+  if listener then cancel.listen(self, params, listener) end
+  if co then
+    local result = yield(WAITING)
+    if result == CANCELLED then
+      cancel.finish(self, id, params, listener, token, scheduler.cancellation())
+      error(scheduler.cancellation(), 0)
+    end
+  else
+    local fine, why = scheduler.in_place(loop, wait)
+    if not fine and not wait.done then
+      over(self, id)
+      forget(self.conn, id)
+      wait.err = why
+    end
+  end
+  if options ~= nil then cancel.finish(self, id, params, listener, token, wait.err) end
+  return wait.result, wait.err
+end
+
+function Joined:must(method, params, options)
+  local result, err = self:call(method, params, options)
+  if err ~= nil then error(err, 0) end
+  return result
+end
+
+function Joined:notify(method, params)
+  local sent, err = native.notify(self.conn, self.handlers, method, params)
+  if err ~= false then return sent, err end
+  wait_for_room(self, leavable(self.loop))
+  return self:notify(method, params)
+end
+
+function Joined:send_raw(bytes)
+  local sent, err = native.send_raw(self.conn, bytes)
+  if err ~= false then return sent, err end
+  wait_for_room(self, leavable(self.loop))
+  return self:send_raw(bytes)
+end
+
+-- ---- messages -------------------------------------------------------------------------------------------------------
+
+local ended
+
+-- It is its turn: one message, after reading once if `bits` say that there is something.
+local function arrived(loop, peer, bits)
+  if bits then
+    loop.peer, peer.share = peer, SHARE
+  end
+  local idle = peer.idle
+  if not idle[1] then idle[1] = peers.waiting(peer, peers.answering) end
+  local slot, a, b, c, more = turn(peer.conn, peer.handlers, bits and bits % 2 == INPUT)
+  if slot == nil and a ~= "handled" then
+    loop.peer = nil
+    if a == "dry" then return let_in(peer) end
+    if a ~= "again" then return ended(loop, peer, a, b) end
+    return
+  end
+  local share = peer.share - 1
+  peer.share = share
+  if share == 0 or more == false then
+    loop.peer = nil
+    if peer.crowd[1] then let_in(peer) end
+  end
+  if slot then return start(loop, peer, slot, a, b, c) end
+  if slot == false then return replied(loop, peer, a, b, c) end
+end
+
+-- ---- joining and leaving --------------------------------------------------------------------------------------------
+
+local METHODS = { "call", "must", "notify", "send_raw", "serve", "step", "receive_raw", "stop", "close", "run_once" }
+
+local function restore(peer)
+  for name, method in pairs(peer.outside) do peer[name] = method or nil end
+  peer.loop, peer.outside = nil, nil
+end
+
+-- The peer is no more of this loop; its calls fail.
+local function leave(loop, peer, code, message, data)
+  loop.peers[peer], loop.memory[peer] = nil, nil
+  if loop.peer == peer then loop.peer = nil end
+  if not peer.other then loop.sources = loop.sources - 1 end
+  fail_all(peer, code, message, data)
+  let_in(peer)
+  loop.set.leave(peer.conn, peer.concurrent)
+  loop.set.remove(peer.place)
+  loop.places[peer.place] = nil
+  if peer.watched then
+    loop.set.remove(peer.watched.place)
+    loop.places[peer.watched.place] = nil
+    peer.watched = nil
+  end
+  if peer.waits_for_end then
+    timers.remove(loop.timers, peer.waits_for_end)
+    peer.waits_for_end = nil
+  end
+  restore(peer)
+end
+
+local function tell_end(loop, peer, on_end, event, detail)
+  if on_end then
+    tasks.call(loop, "on_end of " .. peer.name, on_end, peer, event, detail)
+  elseif event == "closed" then
+    native.log("fkrpc: " .. peer.name .. ": left its loop: " .. tostring(detail) .. "\n")
+  end
+end
+
+-- The conversation is over.
+local function over_with(loop, peer, event, detail)
+  local certificate = peer.reap and peer:reap() or nil
+  if peer.loop ~= loop then return end -- whoever was told of the end has taken it out
+  local on_end = peer.on_end
+  peer.on_end = nil
+  local message = certificate and certificate.reason or detail
+    or (event == "eof" and "the other end closed the connection before it replied")
+    or "the connection is " .. event
+  leave(loop, peer, "closed", message, certificate)
+  tell_end(loop, peer, on_end, event, detail)
+end
+Joined.over_with = over_with
+
+-- A process that has closed its output will end in a moment, and then it is known how.
+function ended(loop, peer, event, detail)
+  if peer.waits_for_end then
+    if not peer.certificate then return end
+    timers.remove(loop.timers, peer.waits_for_end)
+    peer.waits_for_end = nil
+    return over_with(loop, peer, event, detail)
+  end
+  if peer.reap and not peer:reap() and peer.loop == loop then
+    local timer = { at = native.after(0) + PATIENCE }
+    function timer.fire()
+      peer.waits_for_end = nil
+      if peer.loop == loop then over_with(loop, peer, event, detail) end
+    end
+    peer.waits_for_end = timer
+    timers.add(loop.timers, timer)
+    return
+  end
+  if peer.loop == loop then over_with(loop, peer, event, detail) end
+end
+
+-- The process has ended: what it has said is read to its end, unless somebody else holds the other end of the pipe.
+local function process_ended(loop, watched)
+  local peer = watched.peer
+  loop.set.remove(watched.place)
+  loop.places[watched.place] = nil
+  peer.watched = nil
+  if peer.waits_for_end then
+    timers.remove(loop.timers, peer.waits_for_end)
+    peer.waits_for_end = nil
+    return over_with(loop, peer, "eof")
+  end
+  local timer = { at = native.after(0) + PATIENCE }
+  function timer.fire()
+    peer.waits_for_end = nil
+    over_with(loop, peer, "eof")
+  end
+  peer.waits_for_end = timer
+  timers.add(loop.timers, timer)
+end
+
+function Joined.serve()
+  error("fkrpc: this peer is in a loop, which serves it: loop:run()", 2)
+end
+
+function Joined.step()
+  error("fkrpc: this peer is in a loop, which serves it: loop:step()", 2)
+end
+
+function Joined.receive_raw()
+  error("fkrpc: this peer is in a loop, which reads its messages; loop:remove(peer) first", 2)
+end
+
+function Joined:stop()
+  self.stopping = true
+  if self.active == 0 then
+    tasks.go(self.loop, "the end of " .. self.name, function()
+      if self.stopping and self.loop then over_with(self.loop, self, "stopped") end
+    end)
+  end
+end
+
+function Joined:close()
+  local loop = self.loop
+  local co, deadline = leavable(loop), native.after(FAREWELL)
+  while self.loop == loop and native.stats(self.conn).queued > 0 and native.after(0) < deadline do
+    local wait = scheduler.wait(loop)
+    wait.timer = { at = deadline, fire = function() wait:wake() end }
+    timers.add(loop.timers, wait.timer)
+    self.crowd[#self.crowd + 1] = wait
+    scheduler.suspend(loop, wait, co)
+    timers.remove(loop.timers, wait.timer)
+  end
+  if self.loop == loop then leave(loop, self, "closed", "the connection is closed") end
+  return self:close()
+end
+
+-- The other end of a pair in memory lets this one run: whether there was something to do.
+function Joined.run_once(peer)
+  local loop = peer.loop
+  if loop.depth >= peers.MAX_DEPTH then return false end
+  local depth = loop.depth
+  loop.depth = depth + 1
+  local went_on = scheduler.advance(loop, native.after(0))
+  loop.depth = depth
+  return went_on
+end
+
+--- Join: the peer's methods are those of this file from now on.
+local function join(loop, peer, on_end)
+  local outside = {}
+  for i = 1, #METHODS do
+    local name = METHODS[i]
+    outside[name] = rawget(peer, name) or false
+    if not (peer.restricted and (name == "call" or name == "must")) then peer[name] = Joined[name] end
+  end
+  peer.outside, peer.loop, peer.on_end, peer.over_with = outside, loop, on_end, over_with
+  peer.arrived, peer.settle, peer.over = arrived, settle, over
+  peer.waits, peer.tasks, peer.idle, peer.active = peer.waits or {}, peer.tasks or {}, peer.idle or {}, peer.active or 0
+  peer.crowd, peer.share, peer.stopping, peer.inflight = {}, SHARE, false, 0
+  peer.concurrent = peer.most ~= nil
+  local place = loop.set.join(peer.conn)
+  peer.place = place
+  loop.places[place], loop.peers[peer] = peer, true
+  if peer.other then
+    loop.memory[peer] = peer
+  else
+    loop.sources = loop.sources + 1
+  end
+  local process = peer.reap and native.process_fd and native.process_fd(peer.process)
+  if process then
+    local watched = { peer = peer, arrived = process_ended }
+    watched.place = loop.set.watch(process, INPUT)
+    loop.places[watched.place] = watched
+    peer.watched = watched
+  end
+end
+
+return { join = join, leave = leave, fail_all = fail_all }

@@ -1,0 +1,161 @@
+-- What runs in coroutines of a loop's besides handlers: tasks, and what timers, watches and signals call.
+--
+-- It refuses to end a coroutine that does not wait: cancelling is an error where it waits next.
+local native = ...
+local type, tostring, pairs, setmetatable, select, pcall = type, tostring, pairs, setmetatable, select, pcall
+local create, yield = coroutine.create, coroutine.yield
+local unpack = table.unpack or unpack
+local resume, log, forget = native.resume, native.log, native.forget
+local traceback = debug.traceback
+local scheduler = native.module("loop/scheduler")
+local timers = native.module("loop/timers")
+local WAITING, CANCELLED = scheduler.WAITING, scheduler.CANCELLED
+
+-- What a coroutine yields that has done its work and can do the next.
+local IDLE = {}
+-- Idle coroutines that are kept.
+local KEPT = 64
+
+local Task = { __name = "fkrpc.task" }
+Task.__index = Task
+
+-- ---- running --------------------------------------------------------------------------------------------------------
+
+local function work(f, ...)
+  return work(yield(IDLE, f(...)))
+end
+
+-- The error of a task, whatever was raised: anything but nil.
+local function raised(loop, task, co, e)
+  local cancelled = task.cancelled and type(e) == "table" and e.code == "cancelled"
+  if not cancelled then
+    local fine, text = pcall(tostring, e)
+    if not fine then text = "(error object is a " .. type(e) .. " value)" end
+    if not text:find("\nstack traceback:\n", 1, true) then text = traceback(co, text) end
+    log("fkrpc: loop: " .. task.name .. " failed: " .. text .. "\n")
+  end
+  if e == nil then e = "nil" end
+  return e
+end
+
+-- It is over, with an error or with results.
+local function finish(loop, task, err, ...)
+  task.done, task.err, task.n = true, err, select("#", ...)
+  for i = 1, task.n do task[i] = (select(i, ...)) end
+  local joined = task.joined
+  if joined then
+    task.joined = nil
+    for i = 1, #joined do joined[i]:wake() end
+  end
+  if task.after then task.after(loop, task) end
+end
+
+-- What becomes of a coroutine that has come back.
+local function settle(loop, task, co, ok, what, ...)
+  if ok and what == WAITING then return end
+  loop.owner[co], loop.waits[co] = nil, nil
+  loop.tasks = loop.tasks - 1
+  if ok and what == IDLE then
+    local idle = loop.idle
+    if #idle < KEPT then idle[#idle + 1] = co end
+    return finish(loop, task, nil, ...)
+  end
+  if ok then what = "it yielded outside of call, sleep, await and join, and cannot be resumed" end
+  finish(loop, task, raised(loop, task, co, what))
+end
+
+-- Begin a task in a coroutine; for whoever runs the loop.
+local function begin(loop, task, ...)
+  local idle = loop.idle
+  local co = idle[#idle]
+  if co then idle[#idle] = nil else co = create(work) end
+  task.co = co
+  loop.owner[co] = task
+  loop.tasks = loop.tasks + 1
+  local depth = loop.depth
+  loop.depth = depth + 1
+  settle(loop, task, co, resume(co, ...))
+  loop.depth = depth
+end
+
+local function new(loop, name)
+  return setmetatable({ loop = loop, name = name, done = false, settle = settle }, Task)
+end
+
+-- Its turn has come.
+local function start(loop, entry)
+  if not entry.task.done then begin(loop, entry.task, unpack(entry, 1, entry.n)) end
+end
+
+--- Call `f(...)` in a task when its turn comes.
+local function go(loop, name, f, ...)
+  local task, ready = new(loop, name), loop.ready
+  local last = ready.last + 1
+  ready.last = last
+  ready[last] = { start = start, task = task, n = 1 + select("#", ...), f, ... }
+  return task
+end
+
+--- The same at once; for whoever runs the loop.
+local function call(loop, name, f, ...)
+  local task = new(loop, name)
+  begin(loop, task, f, ...)
+  return task
+end
+
+-- ---- tasks ----------------------------------------------------------------------------------------------------------
+
+--- Wait for its end: its results, or nil and its error.
+function Task:join()
+  if not self.done then
+    local loop = self.loop
+    local co = scheduler.leavable(loop)
+    local wait, joined = scheduler.wait(loop), self.joined or {}
+    self.joined = joined
+    joined[#joined + 1] = wait
+    scheduler.suspend(loop, wait, co)
+  end
+  if self.err ~= nil then return nil, self.err end
+  return unpack(self, 1, self.n)
+end
+
+-- The call that a coroutine waits for is waited for no more. False if it waits for none.
+local function drop_call(loop, co)
+  for peer in pairs(loop.peers) do
+    for id, wait in pairs(peer.waits) do
+      if wait == co or (type(wait) == "table" and wait.co == co) then
+        peer.over(peer, id)
+        forget(peer.conn, id)
+        return true
+      end
+    end
+  end
+  return false
+end
+
+--- End it where it waits, or will wait next: an error with code "cancelled" is raised there. False if it is over.
+function Task:cancel()
+  if self.done then return false end
+  if self.cancelled then return true end
+  self.cancelled = true
+  local loop, co = self.loop, self.co
+  if not co then
+    finish(loop, self, scheduler.cancellation())
+    return true
+  end
+  local wait = loop.waits[co]
+  if wait then
+    loop.waits[co], wait.done = nil, true
+    if wait.timer then timers.remove(loop.timers, wait.timer) end
+  elseif not drop_call(loop, co) then
+    return true -- it runs, or is about to
+  end
+  scheduler.queue(loop, co, CANCELLED)
+  return true
+end
+
+function Task:__tostring()
+  return "fkrpc.task: " .. self.name .. (self.done and (self.err ~= nil and " (failed)" or " (done)") or "")
+end
+
+return { new = new, begin = begin, go = go, call = call, drop_call = drop_call }

@@ -1,0 +1,328 @@
+//! Many descriptors in one poll(2), for the loop: who waits for what changes seldom, so the set is kept between waits.
+//!
+//! It refuses to own a descriptor, and to read or write one: it says which place is ready. A place that is taken away
+//! is not reported any more, though the system may have said so a moment before.
+#![allow(unsafe_code)]
+
+use super::shared::Shared;
+use super::{clock, signals};
+use std::cell::Cell;
+use std::collections::TryReserveError;
+use std::io;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+/// No descriptor: poll(2) passes over negative numbers.
+const NONE: RawFd = -1;
+/// Whoever waits for signals has no place.
+const SIGNALS: usize = usize::MAX;
+
+/// What a place waits for; whoever has joined changes it.
+pub struct Interest {
+    input: Cell<RawFd>,
+    output: Cell<RawFd>,
+    /// There is something to do whatever the descriptors say.
+    at_once: Cell<bool>,
+    /// The place is reported as ready for output at this time, in microseconds of the monotonic clock.
+    until: Cell<i64>,
+    changed: Shared<Cell<bool>>,
+}
+
+impl Interest {
+    /// Wait until `input` can be read, `output` written to; `None`: not for that.
+    #[inline]
+    pub fn set(&self, input: Option<RawFd>, output: Option<RawFd>) {
+        let (input, output) = (input.unwrap_or(NONE), output.unwrap_or(NONE));
+        if self.input.get() != input || self.output.get() != output {
+            self.input.set(input);
+            self.output.set(output);
+            self.changed.set(true);
+        }
+    }
+
+    /// Whether there is something to do whatever the descriptors say.
+    #[inline]
+    pub fn set_at_once(&self, at_once: bool) {
+        if self.at_once.replace(at_once) != at_once {
+            self.changed.set(true);
+        }
+    }
+
+    /// Report the place at this time at the latest, while it waits for its output.
+    pub fn set_until(&self, until: Option<i64>) {
+        self.until.set(until.unwrap_or(i64::MAX));
+    }
+}
+
+/// A place that can do something without waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// Its number.
+    pub place: usize,
+    /// Bytes, an end or an error can be read.
+    pub input: bool,
+    /// Bytes are taken, or never will be; or the place's time is over.
+    pub output: bool,
+    /// The descriptor is not open.
+    pub invalid: bool,
+}
+
+struct Reported {
+    ready: Ready,
+    generation: u64,
+}
+
+struct Slot {
+    interest: Shared<Interest>,
+    generation: u64,
+}
+
+/// The set.
+pub struct Poller {
+    slots: Vec<Option<Slot>>,
+    generation: u64,
+    entries: Vec<libc::pollfd>,
+    /// The place of each entry.
+    places: Vec<usize>,
+    changed: Shared<Cell<bool>>,
+    /// Places that have something to do at once, or a time for their output: looked through only then.
+    special: bool,
+    reported: Vec<Reported>,
+    next: usize,
+    /// Signals that the set itself wants to hear of.
+    pub guard: Option<signals::Guard>,
+    hears: bool,
+}
+
+impl Poller {
+    /// An empty set.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn try_new() -> Result<Self, TryReserveError> {
+        Ok(Self {
+            slots: Vec::new(),
+            generation: 0,
+            entries: Vec::new(),
+            places: Vec::new(),
+            changed: Shared::try_new(Cell::new(false))?,
+            special: false,
+            reported: Vec::new(),
+            next: 0,
+            guard: None,
+            hears: false,
+        })
+    }
+
+    /// A new place, which waits for nothing yet.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn add(&mut self) -> Result<(usize, Shared<Interest>), TryReserveError> {
+        let interest = Shared::try_new(Interest {
+            input: Cell::new(NONE),
+            output: Cell::new(NONE),
+            at_once: Cell::new(false),
+            until: Cell::new(i64::MAX),
+            changed: self.changed.clone(),
+        })?;
+        let place = match self.slots.iter().position(Option::is_none) {
+            Some(place) => place,
+            None => {
+                self.slots.try_reserve(1)?;
+                self.slots.push(None);
+                self.slots.len() - 1 // OK because one was pushed
+            }
+        };
+        self.generation += 1;
+        self.slots[place] = Some(Slot {
+            interest: interest.clone(),
+            generation: self.generation,
+        });
+        Ok((place, interest))
+    }
+
+    /// What a place waits for.
+    #[must_use]
+    pub fn interest(&self, place: usize) -> Option<&Interest> {
+        self.slots.get(place)?.as_ref().map(|slot| &*slot.interest)
+    }
+
+    /// Take a place away.
+    pub fn remove(&mut self, place: usize) {
+        if let Some(slot) = self.slots.get_mut(place) {
+            *slot = None;
+            self.changed.set(true);
+        }
+    }
+
+    /// Whether a signal ends a wait.
+    pub fn hear(&mut self, hears: bool) {
+        self.hears = hears;
+        self.changed.set(true);
+    }
+
+    /// A signal that is heard of here is there.
+    #[must_use]
+    #[inline]
+    pub fn has_signal(&self) -> bool {
+        self.hears && signals::pending().is_some()
+    }
+
+    /// The next place that was found ready and still is one, and whether there may be another.
+    #[inline]
+    pub fn next_ready(&mut self) -> Option<(Ready, bool)> {
+        loop {
+            let reported = self.reported.get(self.next)?;
+            self.next += 1;
+            let slot = self.slots.get(reported.ready.place).and_then(Option::as_ref);
+            if slot.is_some_and(|slot| slot.generation == reported.generation) {
+                return Some((reported.ready, self.next < self.reported.len()));
+            }
+        }
+    }
+
+    /// Wait until a place is ready, or a signal there, or until `deadline`, in microseconds of the monotonic clock;
+    /// `None`: for ever. What was found before and not asked for is found again. In steps of a millisecond, rounded up.
+    ///
+    /// # Errors
+    /// `EINTR`; `OutOfMemory`; else what poll(2) says.
+    pub fn wait(&mut self, deadline: Option<i64>) -> io::Result<()> {
+        self.reported.clear();
+        self.next = 0;
+        if self.changed.get() {
+            self.rebuild().map_err(|_| io::ErrorKind::OutOfMemory)?;
+        }
+        let mut deadline = deadline;
+        if self.special {
+            let soonest = |at: Option<i64>, slot: &Slot| at.into_iter().chain(slot.soonest()).min();
+            deadline = self.slots.iter().flatten().fold(deadline, soonest);
+        }
+        let timeout = match deadline {
+            _ if self.has_signal() => 0,
+            Some(at) => milliseconds(at),
+            None => -1,
+        };
+        let number = self.entries.len() as libc::nfds_t; // OK because there are not that many descriptors
+                                                         // SAFETY: `entries` are that many pollfds, alive for the call.
+        let count = unsafe { libc::poll(self.entries.as_mut_ptr(), number, timeout) };
+        if count < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        self.report(count);
+        Ok(())
+    }
+
+    fn report(&mut self, mut left: libc::c_int) {
+        for (entry, &place) in self.entries.iter().zip(&self.places) {
+            if left == 0 {
+                break;
+            }
+            if entry.revents == 0 {
+                continue;
+            }
+            left -= 1;
+            if place == SIGNALS {
+                if signals::pending().is_none() {
+                    signals::drain(); // a byte whose signal was taken in the meantime
+                }
+                continue;
+            }
+            let wants_output = entry.events & libc::POLLOUT != 0;
+            let ready = Ready {
+                place,
+                input: !wants_output,
+                output: wants_output,
+                invalid: entry.revents & libc::POLLNVAL != 0,
+            };
+            match self.reported.last_mut() {
+                // Both directions of a place are next to each other.
+                Some(last) if last.ready.place == place => {
+                    last.ready.input |= ready.input;
+                    last.ready.output |= ready.output;
+                    last.ready.invalid |= ready.invalid;
+                }
+                _ => push(&mut self.reported, &self.slots, ready),
+            }
+        }
+        if !self.special {
+            return;
+        }
+        let now = clock::monotonic_us();
+        for (place, slot) in self.slots.iter().enumerate() {
+            let Some(interest) = slot.as_ref().map(|slot| &slot.interest) else {
+                continue;
+            };
+            let late = interest.output.get() != NONE && interest.until.get() <= now;
+            let known = self.reported.iter().any(|reported| reported.ready.place == place);
+            if (interest.at_once.get() || late) && !known {
+                let ready = Ready {
+                    place,
+                    input: false,
+                    output: late,
+                    invalid: false,
+                };
+                push(&mut self.reported, &self.slots, ready);
+            }
+        }
+    }
+
+    #[cold]
+    fn rebuild(&mut self) -> Result<(), TryReserveError> {
+        self.entries.clear();
+        self.places.clear();
+        let most = 2 * self.slots.len() + 1; // OK because each slot takes more memory than a few bytes
+        self.entries.try_reserve(most)?;
+        self.places.try_reserve(most)?;
+        self.reported.try_reserve(self.slots.len())?;
+        self.special = false;
+        let mut add = |place, fd, events| {
+            if fd != NONE {
+                self.places.push(place);
+                let revents = 0;
+                self.entries.push(libc::pollfd { fd, events, revents });
+            }
+        };
+        for (place, slot) in self.slots.iter().enumerate() {
+            let Some(Slot { interest, .. }) = slot else { continue };
+            add(place, interest.input.get(), libc::POLLIN);
+            add(place, interest.output.get(), libc::POLLOUT);
+            let timed = interest.output.get() != NONE && interest.until.get() != i64::MAX;
+            self.special |= interest.at_once.get() || timed;
+        }
+        if self.hears {
+            add(SIGNALS, signals::reader(), libc::POLLIN);
+        }
+        self.changed.set(false);
+        Ok(())
+    }
+}
+
+impl Slot {
+    /// When it is to be reported though its descriptors are not ready.
+    fn soonest(&self) -> Option<i64> {
+        match (self.interest.at_once.get(), self.interest.output.get()) {
+            (true, _) => Some(0),
+            (_, NONE) => None,
+            _ => Some(self.interest.until.get()).filter(|at| *at != i64::MAX),
+        }
+    }
+}
+
+/// There is room for every place, see [`Poller::rebuild`].
+fn push(reported: &mut Vec<Reported>, slots: &[Option<Slot>], ready: Ready) {
+    let generation = slots[ready.place].as_ref().map_or(0, |slot| slot.generation); // OK because it is one of theirs
+    if reported.len() < reported.capacity() {
+        reported.push(Reported { ready, generation });
+    }
+}
+
+/// From now to `at` as poll(2) takes it; longer times are waited for in parts.
+fn milliseconds(at: i64) -> libc::c_int {
+    if at <= 0 {
+        return 0;
+    }
+    let left = at.saturating_sub(clock::monotonic_us()).max(0);
+    let left = Duration::from_micros(left.unsigned_abs());
+    libc::c_int::try_from(left.as_micros().div_ceil(1000)).unwrap_or(libc::c_int::MAX)
+}
