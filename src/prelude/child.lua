@@ -47,6 +47,10 @@ end
 -- Look whether it has ended, for at most `timeout` seconds: the certificate; false; or nil, message, errno.
 local function look(self, timeout, method)
   if self.certificate then return self.certificate end
+  -- Stopped, it takes its children along: until it is collected the group's number is its own.
+  if self.state == "stopping" and process_wait(self.process, timeout, true) then
+    process_signal(self.process, KILL, true)
+  end
   local exit, message, errno = process_wait(self.process, timeout)
   if self.certificate then return self.certificate end -- a finalizer was faster
   if exit then return bury(self, exit, method) end
@@ -78,14 +82,14 @@ end
 -- calls this.
 function Child:mourn(err, method)
   if getmetatable(err) ~= local_error or rawget(err, "code") ~= "closed" then return end
-  local before = self.certificate
-  local expected = not (self.closed or self.asked or self.mourned)
-  local certificate = before or look(self, expected and SETTLING or 0, method)
+  -- What was closed here says nothing about the child.
+  local ours = (self.closed or self.asked) and err.message == "the connection is closed"
+  local certificate = look(self, (ours or self.mourned) and 0 or SETTLING, method)
   if certificate then
     err.data = certificate
     err.message = "child " .. ("%d"):format(self.pid) .. " has ended: " .. certificate.reason
-  elseif expected or self.mourned then
-    self.mourned = true -- waited for once
+  elseif not ours then
+    self.mourned = true -- waited for once: there is no conversation to come
     err.message = err.message .. "; child " .. ("%d"):format(self.pid) .. " still runs"
   end
 end
@@ -142,7 +146,7 @@ function Child:stop(options)
   end
   options = options or {}
   local grace = seconds_of(options, "grace", GRACE)
-  local terminate = seconds_of(options, "terminate", grace)
+  local terminate = seconds_of(options, "terminate", GRACE)
   if not self.certificate then
     self.state = "stopping"
     self:close_stdin()
@@ -154,8 +158,6 @@ function Child:stop(options)
         process_wait(self.process, AFTER_KILL, true)
       end
     end
-    -- Its children, if it has left some: until it is collected the group's number is its own.
-    if process_wait(self.process, 0, true) then process_signal(self.process, KILL, true) end
   end
   local certificate = self:reap()
   native.process_stderr(self.process, true)
@@ -200,8 +202,12 @@ function Child:__tostring()
   return "fkrpc.child: pid " .. ("%d"):format(self.pid) .. (native.stats(self.conn).open and "" or " (closed)")
 end
 
+--- Make `serve` return `"stopped"` once the present request is answered: what `stop` is to other peers.
+Child.stop_serving = peer.methods.stop
+
 --- Make a new peer a child: of a process, with what its certificate needs.
 local function adopt(self, process, limits, keeps_stderr)
+  self.stop_serving, self.stop = self.stop ~= peer.methods.stop and self.stop or nil, nil -- an interleaved peer's own
   self.process, self.pid, self.started = process, native.process_pid(process), now()
   self.limits, self.keeps_stderr, self.state = limits, keeps_stderr, "starting"
   return setmetatable(self, Child)
