@@ -33,9 +33,11 @@ local function bury(self, exit, method)
   local certificate = native.module("certificate").complete(exit, stderr, method, self.limits, self.killed)
   self.certificate, self.state = certificate, "dead"
   -- Interleaved calls: what has arrived is dealt with, and what cannot be answered any more fails.
-  if self.waits then
+  if self.waits and not self.loop then
     while self:step(0) do end -- luacheck: ignore
   end
+  local outlived = self.outlived
+  if outlived then outlived() end
   local hear = self.on_death
   if hear then
     local fine, message = pcall(hear, self, certificate)
@@ -48,7 +50,7 @@ end
 local function look(self, timeout, method)
   if self.certificate then return self.certificate end
   -- Stopped, it takes its children along: until it is collected the group's number is its own.
-  if self.state == "stopping" and process_wait(self.process, timeout, true) then
+  if (self.state == "stopping" or self.owned) and process_wait(self.process, timeout, true) then
     process_signal(self.process, KILL, true)
   end
   local exit, message, errno = process_wait(self.process, timeout)
@@ -117,8 +119,21 @@ function Child:kill(signal)
   return sent, message, errno
 end
 
+-- The same where a loop reads.
+local function outlast_in_loop(self, seconds)
+  local loop, timer = self.loop, nil
+  loop:await(function(resume)
+    self.outlived = resume
+    timer = loop:after(seconds, resume)
+  end)
+  self.outlived = nil
+  timer:cancel()
+  return self.certificate ~= nil
+end
+
 -- Read what it says until its end, for at most `seconds`; whether it has ended.
 local function outlast(self, seconds)
+  if self.loop then return outlast_in_loop(self, seconds) end
   local deadline = now() + seconds
   local left = seconds
   while left > 0 do

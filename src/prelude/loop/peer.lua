@@ -289,7 +289,7 @@ Joined.over_with = over_with
 -- A process that has closed its output will end in a moment, and then it is known how.
 function ended(loop, peer, event, detail)
   if peer.waits_for_end then
-    if not peer.certificate then return end
+    if not peer.exited then return end
     timers.remove(loop.timers, peer.waits_for_end)
     peer.waits_for_end = nil
     return over_with(loop, peer, event, detail)
@@ -312,7 +312,7 @@ local function process_ended(loop, watched)
   local peer = watched.peer
   loop.set.remove(watched.place)
   loop.places[watched.place] = nil
-  peer.watched = nil
+  peer.watched, peer.exited = nil, true
   if peer.waits_for_end then
     timers.remove(loop.timers, peer.waits_for_end)
     peer.waits_for_end = nil

@@ -43,7 +43,9 @@ end
 
 local function signal(self, number)
   -- A process that is gone already is heard of by the loop.
-  if self.state ~= "gone" then self.peer:kill(number, true) end
+  if self.state == "gone" then return end
+  if number == KILL then self.peer.killed = true end
+  native.process_signal(self.peer.process, number, true)
 end
 
 --- End the child: its input closes, then SIGTERM, then SIGKILL, each `grace` seconds later, to its whole group.
@@ -53,6 +55,7 @@ function Member:stop()
   local grace = self.pool.grace
   self.state = "stopping"
   self.pool:moved(self, was)
+  self.peer.state = "stopping"
   self.peer:close_stdin()
   later(self, grace, function()
     signal(self, TERM)
@@ -151,7 +154,7 @@ local function start(pool, launch, shake)
     pool = pool, peer = peer, pid = peer.pid, state = "starting", generation = pool.generation, calls = 0, keys = 0,
     born = pool.now(), limits = pool.recycle:limits(), serial = pool.serial,
   }, Member)
-  peer.inflight = peer.inflight or 0
+  peer.owned = true -- with what it starts itself
   peer.on_death = function(_, certificate) gone(self, certificate) end
   for name, handler in pairs(pool.handlers) do peer:on(name, handler) end
   pool.loop:add(peer)

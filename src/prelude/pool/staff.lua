@@ -125,7 +125,6 @@ local function ended(self, member, was)
   local certificate = member.certificate
   self.members[member] = nil
   self.gone_calls = self.gone_calls + member.calls
-  self.loop:remove(member.peer)
   local reason = member.failure
   if certificate and certificate.reason then
     reason = reason and reason .. "; " .. certificate.reason or certificate.reason
