@@ -171,6 +171,7 @@ function Loop:hear()
   local bits = 0
   for name in pairs(self.handlers) do bits = bits + 2 ^ (PLACE_OF[name] - 1) end
   self.hears = bits > 0 or self.heard > 0
+  scheduler.look(self)
   return self.set.signals(bits, self.heard > 0)
 end
 
@@ -194,7 +195,7 @@ local function signalled(self)
   if f then
     tasks.call(self, "the handler of signal " .. name, f, name)
   else
-    self.caught = name
+    self.caught, self.interrupted = name, name ~= nil
   end
 end
 
@@ -209,18 +210,19 @@ end
 
 local function run(self)
   while true do
-    if self.closed then return "closed" end
-    if self.stopping then
-      self.stopping = false
-      return "stopped"
-    end
-    if self.caught then
+    if self.interrupted then
+      self.interrupted = false
+      if self.closed then return "closed" end
+      if self.stopping then
+        self.stopping, self.interrupted = false, self.caught ~= nil
+        return "stopped"
+      end
       local name = self.caught
       self.caught = nil
-      return "signal", name
+      if name then return "signal", name end
     end
     local _, why = advance(self)
-    if why == "idle" and not self.stopping then
+    if why == "idle" and not self.interrupted then
       if self.tasks > 0 then return "stalled", self.tasks end
       return "done"
     end
@@ -254,7 +256,7 @@ end
 --- Make `run` return "stopped".
 function Loop:stop()
   check_open(self)
-  self.stopping = true
+  self.stopping, self.interrupted = true, true
 end
 
 --- Leave everything: peers are out, what waits fails or is cancelled, timers, watches and signals end.
@@ -282,7 +284,7 @@ function Loop:close()
     end
   end
   scheduler.drain(self)
-  self.closed = true
+  self.closed, self.interrupted = true, true
   if not self.running then self.set.close() end
 end
 
@@ -294,11 +296,12 @@ Loop.__close = Loop.close
 
 --- A loop with nothing in it.
 local function loop()
+  local set = native.poller()
   return setmetatable({
-    set = native.poller(), places = {}, peers = {}, memory = {}, sources = 0,
+    set = set, wait = set.wait, take = set.take, places = {}, peers = {}, memory = {}, sources = 0, special = true,
     timers = timers.new(), ready = { first = 1, last = 0 }, owner = {}, waits = {}, idle = {}, tasks = 0,
-    turns = 0, depth = 0, found = false, handlers = {}, heard = 0, hears = false, signalled = signalled,
-    closed = false, running = false, stopping = false,
+    turns = 0, depth = 0, busy = false, handlers = {}, heard = 0, hears = false, signalled = signalled,
+    closed = false, running = false, stopping = false, interrupted = false,
   }, Loop)
 end
 

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// No descriptor: poll(2) passes over negative numbers.
 const NONE: RawFd = -1;
+/// How often one place may be asked for in a round: who floods keeps nobody waiting.
+const SHARE: u32 = 16;
 /// Whoever waits for signals has no place.
 const SIGNALS: usize = usize::MAX;
 
@@ -89,6 +91,9 @@ pub struct Poller {
     special: bool,
     reported: Vec<Reported>,
     next: usize,
+    /// The place whose turn it is, and how often it may still be asked for in this round.
+    current: Option<usize>,
+    share: u32,
     /// Signals that the set itself wants to hear of.
     pub guard: Option<signals::Guard>,
     hears: bool,
@@ -109,6 +114,8 @@ impl Poller {
             special: false,
             reported: Vec::new(),
             next: 0,
+            current: None,
+            share: 0,
             guard: None,
             hears: false,
         })
@@ -153,6 +160,9 @@ impl Poller {
         if let Some(slot) = self.slots.get_mut(place) {
             *slot = None;
             self.changed.set(true);
+            if self.current == Some(place) {
+                self.current = None;
+            }
         }
     }
 
@@ -169,17 +179,35 @@ impl Poller {
         self.hears && signals::pending().is_some()
     }
 
-    /// The next place that was found ready and still is one, and whether there may be another.
+    /// Whose turn it is: the place that has more to do, or else the next that was found ready and still is one.
     #[inline]
-    pub fn next_ready(&mut self) -> Option<(Ready, bool)> {
+    pub fn next_ready(&mut self) -> Option<Ready> {
+        if let Some(place) = self.current {
+            return Some(Ready {
+                place,
+                input: false,
+                output: false,
+                invalid: false,
+            });
+        }
         loop {
             let reported = self.reported.get(self.next)?;
             self.next += 1;
             let slot = self.slots.get(reported.ready.place).and_then(Option::as_ref);
             if slot.is_some_and(|slot| slot.generation == reported.generation) {
-                return Some((reported.ready, self.next < self.reported.len()));
+                self.share = SHARE;
+                return Some(reported.ready);
             }
         }
+    }
+
+    /// The place whose turn it was has more to do, or not: it stays its turn for its share of a round. Whether this round
+    /// goes on.
+    #[inline]
+    pub fn took(&mut self, place: usize, more: bool) -> bool {
+        self.share = self.share.saturating_sub(1);
+        self.current = (more && self.share > 0).then_some(place);
+        self.current.is_some() || self.next < self.reported.len()
     }
 
     /// Wait until a place is ready, or a signal there, or until `deadline`, in microseconds of the monotonic clock;

@@ -103,52 +103,6 @@ pub unsafe extern "C-unwind" fn next(lua: *mut lua_State) -> c_int {
     }
 }
 
-/// `turn(connection, handlers, readable)`: the next thing without waiting, in a loop. Returns as [`next`], and in fifth
-/// place whether there is more; the event "dry" says that there is nothing.
-///
-/// # Safety
-/// Called by the prelude.
-pub unsafe extern "C-unwind" fn turn(lua: *mut lua_State) -> c_int {
-    let marker = 0u8;
-    // SAFETY: see the module's proof.
-    unsafe {
-        ffi::lua_settop(lua, 3);
-        let conn = check(lua, 1);
-        ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
-        let wait = Wait {
-            single: true,
-            turn: Some(ffi::lua_toboolean(lua, 3) != 0),
-            ..Wait::default()
-        };
-        if (*conn).core.wire.output().is_some() {
-            chain::serves();
-        }
-        let job = enter(lua, &marker);
-        let count = match receive(lua, conn, job, 2, wait) {
-            Got::Request(slot) => {
-                chain::delivered(conn, slot);
-                4
-            }
-            Got::Reply => {
-                // The value of no use, result, error.
-                ffi::lua_pushboolean(lua, 0);
-                ffi::lua_replace(lua, -4);
-                ffi::lua_pushinteger(lua, (*conn).core.peer.replied);
-                ffi::lua_insert(lua, -3);
-                4
-            }
-            Got::Event(event) => {
-                let count = push_event(lua, conn, job, event);
-                leave(lua, job);
-                return count;
-            }
-        };
-        leave(lua, job);
-        ffi::lua_pushboolean(lua, c_int::from((*conn).core.peer.has_more()));
-        count + 1
-    }
-}
-
 /// `concurrent(connection)`: replies go to whichever call waits for them, see [`next`].
 ///
 /// # Safety

@@ -54,7 +54,6 @@ pub const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"wait", receive::wait_function),
     (c"begin", concurrent::begin),
     (c"next", concurrent::next),
-    (c"turn", concurrent::turn),
     (c"concurrent", concurrent::concurrent),
     (c"delivering", concurrent::delivering),
     (c"after", concurrent::after),

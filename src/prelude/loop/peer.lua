@@ -3,17 +3,16 @@
 -- It refuses to wait by itself: `serve`, `step` and `receive_raw` raise here.
 local native = ...
 local type, error, pairs, next, setmetatable, tostring, rawget = type, error, pairs, next, setmetatable, tostring, rawget
-local yield = coroutine.yield
-local resume, begin, turn, reply, forget = native.resume, native.begin, native.turn, native.reply, native.forget
+local running, yield = coroutine.running, coroutine.yield
+local begin, reply, forget = native.begin, native.reply, native.forget
 local peers, cancel = native.module("peer"), native.module("cancel")
 local scheduler, timers = native.module("loop/scheduler"), native.module("loop/timers")
 local tasks = native.module("loop/task")
-local local_error = peers.local_error
+local local_error, too_deep, MAX_DEPTH = peers.local_error, peers.too_deep, peers.MAX_DEPTH
+local can_yield = native.module("concurrent").can_yield
 local WAITING, CANCELLED, INPUT = scheduler.WAITING, scheduler.CANCELLED, scheduler.INPUT
 local run, queue, leavable = scheduler.run, scheduler.queue, scheduler.leavable
 
--- Messages of one peer in one round: who floods keeps nobody waiting.
-local SHARE = 16
 -- Handlers of one peer that may have begun and not ended.
 local MOST = 1000
 -- Microseconds in which an ended process's last words are read, or one whose output has ended is waited for.
@@ -27,7 +26,6 @@ local Joined = {}
 
 -- What becomes of a handler's coroutine that has come back.
 local function settle(loop, peer, co, ok, what, ...)
-  if ok and what == WAITING then return end
   local slot = peer.tasks[co]
   peer.tasks[co], loop.owner[co] = nil, nil
   peer.active = peer.active - 1
@@ -51,57 +49,53 @@ local function start(loop, peer, slot, handler, params, ctx)
   idle[#idle] = nil
   peer.tasks[co], loop.owner[co] = slot, peer
   peer.active = peer.active + 1
-  local depth = loop.depth
-  loop.depth = depth + 1
-  settle(loop, peer, co, resume(co, slot, handler, params, ctx))
-  loop.depth = depth
+  scheduler.begin(loop, co, slot, handler, params, ctx)
 end
 
 -- ---- calls that wait ------------------------------------------------------------------------------------------------
 
--- A call is waited for no more; its wait: a coroutine, or a table.
+-- Calls from coroutines that can be left, without options, are in `waits`, by their coroutines; others in `long`, by
+-- tables. It is waited for no more.
 local function over(peer, id)
-  local wait = peer.waits[id]
-  peer.waits[id] = nil
-  if type(wait) == "table" then
-    if wait.timer then timers.remove(peer.loop.timers, wait.timer) end
-    if wait.token then wait.token.calls[wait] = nil end
-    wait.done = true
-  end
+  local wait = peer.long[id]
+  if not wait then return nil end
+  peer.long[id] = nil
+  if wait.timer then timers.remove(peer.loop.timers, wait.timer) end
+  if wait.token then wait.token.calls[wait] = nil end
+  wait.done = true
   return wait
 end
 
 -- Its result is there, for whoever runs the loop.
 local function replied(loop, peer, id, result, err)
   local wait = over(peer, id)
-  if not wait then return end
-  if type(wait) == "table" then
+  if wait then
     wait.result, wait.err = result, err
-    wait = wait.co
-    if not wait then return end
+    if wait.co then run(loop, wait.co) end
   end
-  return run(loop, wait, result, err)
 end
 
 -- It fails, for whoever runs.
 local function fail(peer, id, err)
-  local wait = over(peer, id)
   forget(peer.conn, id)
-  if type(wait) == "table" then
-    wait.err = err
-    wait = wait.co
+  local co = peer.waits[id]
+  if co then
+    peer.waits[id] = nil
+    return queue(peer.loop, co, nil, err)
   end
-  if wait then queue(peer.loop, wait, nil, err) end
+  local wait = over(peer, id)
+  wait.err = err
+  if wait.co then queue(peer.loop, wait.co) end
 end
 
 -- All that wait fail, each with an error of its own.
 local function fail_all(peer, code, message, data)
-  local id = next(peer.waits)
+  local id = next(peer.waits) or next(peer.long)
   while id do
     local err = local_error(code, message)
     err.data = data
     fail(peer, id, err)
-    id = next(peer.waits)
+    id = next(peer.waits) or next(peer.long)
   end
 end
 
@@ -139,8 +133,14 @@ function Joined:call(method, params, options)
     timeout, token, listener, params = cancel.options(self, params, options)
     if token and token.done then return nil, cancel.error(token) end
   end
-  local co = leavable(loop)
-  if not co and loop.depth >= peers.MAX_DEPTH then return nil, peers.too_deep() end
+  local co = running()
+  local owner = loop.owner[co or loop]
+  if not owner or not can_yield(3) then
+    co = nil
+    if loop.depth >= MAX_DEPTH then return nil, too_deep() end
+  elseif owner.cancelled then
+    error(scheduler.cancellation(), 0)
+  end
   local id, err = begin(self.conn, self.handlers, method, params)
   while id == nil do
     if err then return nil, err end
@@ -156,7 +156,7 @@ function Joined:call(method, params, options)
     return result, err
   end
   local wait = setmetatable({ peer = self, id = id, co = co, token = token, done = false }, Wait)
-  self.waits[id] = wait
+  self.long[id] = wait
   if timeout then
     wait.timer = { at = native.after(timeout), fire = time_is_over, wait = wait }
     timers.add(loop.timers, wait.timer)
@@ -205,28 +205,19 @@ end
 
 local ended
 
--- It is its turn: one message, after reading once if `bits` say that there is something.
-local function arrived(loop, peer, bits)
-  if bits then
-    loop.peer, peer.share = peer, SHARE
-  end
+-- Something has come: a request, a reply, an event.
+local function arrived(loop, peer, slot, a, b, c)
   local idle = peer.idle
+  if slot then
+    start(loop, peer, slot, a, b, c)
+  elseif slot == false then
+    replied(loop, peer, a, b, c)
+  elseif a ~= "dry" and a ~= "handled" and a ~= "again" then
+    return ended(loop, peer, a, b)
+  end
+  if peer.crowd[1] then let_in(peer) end
+  -- Made beforehand: see "Before Lua 5.4" in the file `peer`.
   if not idle[1] then idle[1] = peers.waiting(peer, peers.answering) end
-  local slot, a, b, c, more = turn(peer.conn, peer.handlers, bits and bits % 2 == INPUT)
-  if slot == nil and a ~= "handled" then
-    loop.peer = nil
-    if a == "dry" then return let_in(peer) end
-    if a ~= "again" then return ended(loop, peer, a, b) end
-    return
-  end
-  local share = peer.share - 1
-  peer.share = share
-  if share == 0 or more == false then
-    loop.peer = nil
-    if peer.crowd[1] then let_in(peer) end
-  end
-  if slot then return start(loop, peer, slot, a, b, c) end
-  if slot == false then return replied(loop, peer, a, b, c) end
 end
 
 -- ---- joining and leaving --------------------------------------------------------------------------------------------
@@ -241,8 +232,8 @@ end
 -- The peer is no more of this loop; its calls fail.
 local function leave(loop, peer, code, message, data)
   loop.peers[peer], loop.memory[peer] = nil, nil
-  if loop.peer == peer then loop.peer = nil end
   if not peer.other then loop.sources = loop.sources - 1 end
+  scheduler.look(loop)
   fail_all(peer, code, message, data)
   let_in(peer)
   loop.set.leave(peer.conn, peer.concurrent)
@@ -357,7 +348,7 @@ end
 -- The other end of a pair in memory lets this one run: whether there was something to do.
 function Joined.run_once(peer)
   local loop = peer.loop
-  if loop.depth >= peers.MAX_DEPTH then return false end
+  if loop.depth >= MAX_DEPTH then return false end
   local depth = loop.depth
   loop.depth = depth + 1
   local went_on = scheduler.advance(loop, native.after(0))
@@ -376,9 +367,10 @@ local function join(loop, peer, on_end)
   peer.outside, peer.loop, peer.on_end, peer.over_with = outside, loop, on_end, over_with
   peer.arrived, peer.settle, peer.over = arrived, settle, over
   peer.waits, peer.tasks, peer.idle, peer.active = peer.waits or {}, peer.tasks or {}, peer.idle or {}, peer.active or 0
-  peer.crowd, peer.share, peer.stopping = {}, SHARE, false
+  peer.long, peer.crowd, peer.stopping = {}, {}, false
+  if not peer.idle[1] then peer.idle[1] = peers.waiting(peer, peers.answering) end
   peer.concurrent = peer.most ~= nil
-  local place = loop.set.join(peer.conn)
+  local place = loop.set.join(peer.conn, peer.handlers)
   peer.place = place
   loop.places[place], loop.peers[peer] = peer, true
   if peer.other then
@@ -386,6 +378,7 @@ local function join(loop, peer, on_end)
   else
     loop.sources = loop.sources + 1
   end
+  scheduler.look(loop)
   local process = peer.reap and native.process_fd and native.process_fd(peer.process)
   if process then
     local watched = { peer = peer, arrived = process_ended }

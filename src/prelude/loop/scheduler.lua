@@ -2,10 +2,10 @@
 --
 -- A round is one poll; then the places it found ready, each with a share of messages; then the coroutines that could go
 -- on when it began; then the timers whose time was over. So nobody who has much to do keeps the others waiting. All of
--- it is done step by step by `advance`, and where it stands is kept in the loop: whoever waits in place, inside a
--- handler, goes on where the outer one stands.
+-- it is done step by step by `advance`, and where it stands is kept in the loop and its set: whoever waits in place,
+-- inside a handler, goes on where the outer one stands.
 --
--- It refuses to know what a place is: that is called with what it is ready for.
+-- It refuses to know what a place is: that is called with what came.
 local native = ...
 local error, setmetatable, select, next, pairs = error, setmetatable, select, next, pairs
 local running, yield = coroutine.running, coroutine.yield
@@ -24,9 +24,8 @@ local WAITING = {}
 -- What a coroutine that was cancelled gets instead of what it waits for.
 local CANCELLED = {}
 
--- Bits of what a place is ready for that `set.wait` and `set.ready` return; the last: there are other places.
+-- Bits of what a descriptor is ready for.
 scheduler.INPUT, scheduler.OUTPUT, scheduler.INVALID = 1, 2, 4
-local MORE = 8
 
 scheduler.WAITING, scheduler.CANCELLED = WAITING, CANCELLED
 
@@ -37,16 +36,31 @@ function scheduler.cancellation()
   return local_error("cancelled", "the task was cancelled")
 end
 
---- Go on with a coroutine that waits. Who owns it (a task, or a peer whose handler it is) sees to what it comes back with.
+-- A coroutine has come back.
+local function back(loop, co, depth, ok, what, ...)
+  loop.depth = depth
+  if ok and what == WAITING then return true end
+  local owner = loop.owner[co]
+  owner.settle(loop, owner, co, ok, what, ...)
+  return true
+end
+
+--- Go on with a coroutine that waits. Who owns it (a task, or a peer whose handler it is) sees to its end.
 local function run(loop, co, ...)
   local owner = loop.owner[co]
   if owner.conn then delivering(owner.conn, owner.tasks[co]) end
   local depth = loop.depth
   loop.depth = depth + 1
-  owner.settle(loop, owner, co, resume(co, ...))
-  loop.depth = depth
+  return back(loop, co, depth, resume(co, ...))
 end
 scheduler.run = run
+
+--- Begin with a coroutine that has been given an owner.
+function scheduler.begin(loop, co, ...)
+  local depth = loop.depth
+  loop.depth = depth + 1
+  return back(loop, co, depth, resume(co, ...))
+end
 
 --- Go on with a coroutine when its turn comes.
 local function queue(loop, co, ...)
@@ -88,7 +102,27 @@ local function run_others(loop)
   return worked
 end
 
--- A new round: wait, at most until `deadline`.
+-- What came for a place; negative: nothing is left in this round after it.
+local function dispatch(loop, place, a, b, c, d)
+  if place < 0 then
+    place, loop.busy = -place, false
+  else
+    loop.busy = true
+  end
+  local what = loop.places[place]
+  if a == false then
+    local waits = what.waits
+    local co = waits[b]
+    if co then
+      waits[b] = nil
+      return run(loop, co, c, d)
+    end
+  end
+  what.arrived(loop, what, a, b, c, d)
+  return true
+end
+
+-- A new round: wait, at most until `deadline`, where there is more than peers to think of.
 local function poll(loop, deadline)
   local ready, timer = loop.ready, loop.timers[1]
   local turns = ready.last - ready.first + 1
@@ -100,57 +134,60 @@ local function poll(loop, deadline)
   elseif timer and not (till and till < timer.at) then
     till = timer.at
   end
-  local place, bits = loop.set.wait(till)
+  local place, a, b, c, d = loop.wait(till)
   local now = till and clock(0)
   loop.now = timer and now
   loop.turns = turns
   if loop.hears and loop.set.signal() then loop.signalled(loop) end
-  if place then
-    loop.found = bits >= MORE
-    local what = loop.places[place]
-    if what then what.arrived(loop, what, bits) end
-    return true
-  end
+  if place then return dispatch(loop, place, a, b, c, d) end
   if turns > 0 or worked or loop.caught then return true end
   if deadline and now >= deadline then return false, "timeout" end
   if idle then return false, "idle" end
   return true
 end
 
---- Do one thing, waiting for it until `deadline`. True; or false and "timeout" or "idle": nothing is left to wait for.
-local function advance(loop, deadline)
-  local peer = loop.peer
-  if peer then
-    peer.arrived(loop, peer)
-    return true
-  end
-  if loop.found then
-    local place, bits = loop.set.ready()
-    loop.found = place and bits >= MORE
-    if place then
-      local what = loop.places[place]
-      if what then what.arrived(loop, what, bits) end
-      return true
-    end
-  end
+-- The part of a round after the places.
+local function rest(loop)
   if loop.turns > 0 then
     loop.turns = loop.turns - 1
     run_next(loop)
     return true
   end
-  local now = loop.now
-  if now then
-    local timer = loop.timers[1]
-    if timer and timer.at <= now then
-      timers.remove(loop.timers, timer)
-      timer.fire(loop, timer)
-      return true
-    end
-    loop.now = nil
+  local timer, now = loop.timers[1], loop.now
+  if timer and now and timer.at <= now then
+    timers.remove(loop.timers, timer)
+    timer.fire(loop, timer)
+    return true
   end
+  loop.now = nil
+  return false
+end
+
+--- Do one thing, waiting for it until `deadline`. True; or false and "timeout" or "idle": nothing is left to wait for.
+local function advance(loop, deadline)
+  if loop.busy then
+    local place, a, b, c, d = loop.take()
+    if place then return dispatch(loop, place, a, b, c, d) end
+    loop.busy = false
+  end
+  if loop.turns == 0 and not loop.now then
+    local ready = loop.ready
+    if deadline or loop.special or ready.last >= ready.first or loop.timers.count > 0 then
+      return poll(loop, deadline)
+    end
+    local place, a, b, c, d = loop.wait()
+    if place then return dispatch(loop, place, a, b, c, d) end
+    return true
+  end
+  if rest(loop) then return true end
   return poll(loop, deadline)
 end
 scheduler.advance = advance
+
+--- Whether a round needs more than the wait of the set: nobody is left, memory, signals.
+function scheduler.look(loop)
+  loop.special = loop.sources == 0 or loop.hears or next(loop.memory) ~= nil
+end
 
 -- ---- waiting --------------------------------------------------------------------------------------------------------
 
@@ -164,20 +201,25 @@ function scheduler.leavable(loop)
   return co, owner
 end
 
+-- Why a wait in place ends without what it waits for: an error object; nil: it goes on.
+local function interruption(loop)
+  if loop.closed then return local_error("closed", "the loop was closed") end
+  local name = loop.caught
+  if name then
+    loop.caught, loop.interrupted = nil, loop.stopping
+    return local_error("signal", name)
+  end
+end
+
 --- Run the loop until `wait.done`. True, or false and why that cannot come: an error object.
 function scheduler.in_place(loop, wait)
+  if loop.depth >= MAX_DEPTH then return false, too_deep() end
   while not wait.done do
-    if loop.closed then return false, local_error("closed", "the loop was closed") end
-    if loop.depth >= MAX_DEPTH then return false, too_deep() end
-    local went_on, why = advance(loop)
-    if wait.done then break end
-    if loop.caught then
-      local name = loop.caught
-      loop.caught = nil
-      return false, local_error("signal", name)
-    end
-    if not went_on then
-      return false, local_error("closed", why == "idle" and "nothing is left in the loop that could end this wait" or why)
+    local err = (loop.interrupted or loop.closed) and interruption(loop)
+    if err then return false, err end
+    local _, why = advance(loop)
+    if why and not wait.done then
+      return false, local_error("closed", "nothing is left in the loop that could end this wait")
     end
   end
   return true

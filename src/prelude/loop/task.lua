@@ -5,11 +5,11 @@ local native = ...
 local type, tostring, pairs, setmetatable, select, pcall = type, tostring, pairs, setmetatable, select, pcall
 local create, yield = coroutine.create, coroutine.yield
 local unpack = table.unpack or unpack
-local resume, log, forget = native.resume, native.log, native.forget
+local log, forget = native.log, native.forget
 local traceback = debug.traceback
 local scheduler = native.module("loop/scheduler")
 local timers = native.module("loop/timers")
-local WAITING, CANCELLED = scheduler.WAITING, scheduler.CANCELLED
+local CANCELLED = scheduler.CANCELLED
 
 -- What a coroutine yields that has done its work and can do the next.
 local IDLE = {}
@@ -26,7 +26,7 @@ local function work(f, ...)
 end
 
 -- The error of a task, whatever was raised: anything but nil.
-local function raised(loop, task, co, e)
+local function raised(task, co, e)
   local cancelled = task.cancelled and type(e) == "table" and e.code == "cancelled"
   if not cancelled then
     local fine, text = pcall(tostring, e)
@@ -52,7 +52,6 @@ end
 
 -- What becomes of a coroutine that has come back.
 local function settle(loop, task, co, ok, what, ...)
-  if ok and what == WAITING then return end
   loop.owner[co], loop.waits[co] = nil, nil
   loop.tasks = loop.tasks - 1
   if ok and what == IDLE then
@@ -61,7 +60,7 @@ local function settle(loop, task, co, ok, what, ...)
     return finish(loop, task, nil, ...)
   end
   if ok then what = "it yielded outside of call, sleep, await and join, and cannot be resumed" end
-  finish(loop, task, raised(loop, task, co, what))
+  finish(loop, task, raised(task, co, what))
 end
 
 -- Begin a task in a coroutine; for whoever runs the loop.
@@ -72,10 +71,7 @@ local function begin(loop, task, ...)
   task.co = co
   loop.owner[co] = task
   loop.tasks = loop.tasks + 1
-  local depth = loop.depth
-  loop.depth = depth + 1
-  settle(loop, task, co, resume(co, ...))
-  loop.depth = depth
+  scheduler.begin(loop, co, ...)
 end
 
 local function new(loop, name)
@@ -122,8 +118,15 @@ end
 -- The call that a coroutine waits for is waited for no more. False if it waits for none.
 local function drop_call(loop, co)
   for peer in pairs(loop.peers) do
-    for id, wait in pairs(peer.waits) do
-      if wait == co or (type(wait) == "table" and wait.co == co) then
+    for id, waiting in pairs(peer.waits) do
+      if waiting == co then
+        peer.waits[id] = nil
+        forget(peer.conn, id)
+        return true
+      end
+    end
+    for id, wait in pairs(peer.long) do
+      if wait.co == co then
         peer.over(peer, id)
         forget(peer.conn, id)
         return true
