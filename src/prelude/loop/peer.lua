@@ -25,11 +25,11 @@ local Joined = {}
 -- ---- handlers -------------------------------------------------------------------------------------------------------
 
 -- What becomes of a handler's coroutine that has come back.
-local function settle(loop, peer, co, ok, what, ...)
+local function settle(loop, peer, co, ok, what, event, detail)
   local slot = peer.tasks[co]
   peer.tasks[co], loop.owner[co] = nil, nil
   peer.active = peer.active - 1
-  if peers.finish(peer, co, slot, ok, what, ...) then
+  if peers.finish(peer, co, slot, ok, what, event, detail) then
     peer.idle[#peer.idle + 1] = co
   else
     -- Lua 5.1 may refuse to leave a coroutine where that cannot be told beforehand (metamethods, iterators).
@@ -367,7 +367,7 @@ local function join(loop, peer, on_end)
   peer.outside, peer.loop, peer.on_end, peer.over_with = outside, loop, on_end, over_with
   peer.arrived, peer.settle, peer.over = arrived, settle, over
   peer.waits, peer.tasks, peer.idle, peer.active = peer.waits or {}, peer.tasks or {}, peer.idle or {}, peer.active or 0
-  peer.long, peer.crowd, peer.stopping = {}, {}, false
+  peer.long, peer.crowd, peer.stopping, peer.cancelled = {}, {}, false, false
   if not peer.idle[1] then peer.idle[1] = peers.waiting(peer, peers.answering) end
   peer.concurrent = peer.most ~= nil
   local place = loop.set.join(peer.conn, peer.handlers)

@@ -36,38 +36,37 @@ function scheduler.cancellation()
   return local_error("cancelled", "the task was cancelled")
 end
 
--- A coroutine has come back.
-local function back(loop, co, depth, ok, what, ...)
-  loop.depth = depth
-  if ok and what == WAITING then return true end
-  local owner = loop.owner[co]
-  owner.settle(loop, owner, co, ok, what, ...)
-  return true
-end
+-- Owners are tables with `conn` (or false) and `settle`, which sees to a coroutine that does not wait. No function here
+-- has a variable number of arguments that is on the way of a call: that costs.
 
---- Go on with a coroutine that waits. Who owns it (a task, or a peer whose handler it is) sees to its end.
-local function run(loop, co, ...)
-  local owner = loop.owner[co]
+--- Go on with a coroutine that waits, with at most two values.
+local function run(loop, co, a, b)
+  local owner, depth = loop.owner[co], loop.depth
   if owner.conn then delivering(owner.conn, owner.tasks[co]) end
-  local depth = loop.depth
   loop.depth = depth + 1
-  return back(loop, co, depth, resume(co, ...))
+  local ok, what, c, d = resume(co, a, b)
+  loop.depth = depth
+  if what ~= WAITING then owner.settle(loop, owner, co, ok, what, c, d) end
+  return true
 end
 scheduler.run = run
 
---- Begin with a coroutine that has been given an owner.
+--- Begin with a coroutine that has been given an owner, or give it new work.
 function scheduler.begin(loop, co, ...)
-  local depth = loop.depth
+  local owner, depth = loop.owner[co], loop.depth
   loop.depth = depth + 1
-  return back(loop, co, depth, resume(co, ...))
+  local ok, what, a, b = resume(co, ...)
+  loop.depth = depth
+  if what ~= WAITING then owner.settle(loop, owner, co, ok, what, a, b) end
+  return true
 end
 
 --- Go on with a coroutine when its turn comes.
-local function queue(loop, co, ...)
+local function queue(loop, co, a, b)
   local ready = loop.ready
   local last = ready.last + 1
   ready.last = last
-  ready[last] = { co = co, n = select("#", ...), ... }
+  ready[last] = { co = co, a = a, b = b }
 end
 scheduler.queue = queue
 
@@ -80,7 +79,7 @@ local function run_next(loop)
   if entry.start then
     entry.start(loop, entry)
   elseif loop.owner[entry.co] then
-    run(loop, entry.co, unpack(entry, 1, entry.n))
+    run(loop, entry.co, entry.a, entry.b)
   end
 end
 
@@ -215,7 +214,7 @@ end
 function scheduler.in_place(loop, wait)
   if loop.depth >= MAX_DEPTH then return false, too_deep() end
   while not wait.done do
-    local err = (loop.interrupted or loop.closed) and interruption(loop)
+    local err = loop.interrupted and interruption(loop)
     if err then return false, err end
     local _, why = advance(loop)
     if why and not wait.done then
@@ -235,7 +234,7 @@ function Wait.wake(wait, ...)
   for i = 1, wait.n do wait[i] = (select(i, ...)) end
   if wait.co then
     wait.loop.waits[wait.co] = nil
-    queue(wait.loop, wait.co, unpack(wait, 1, wait.n))
+    queue(wait.loop, wait.co)
   end
   return true
 end
@@ -245,16 +244,12 @@ function scheduler.wait(loop)
   return setmetatable({ loop = loop, done = false }, Wait)
 end
 
-local function went_on(first, ...)
-  if first == CANCELLED then error(scheduler.cancellation(), 0) end
-  return first, ...
-end
-
 --- Wait until somebody wakes it; what it is woken with. `co` is what `leavable` has said.
 function scheduler.suspend(loop, wait, co)
   if co and not wait.done then
     wait.co, loop.waits[co] = co, wait
-    return went_on(yield(WAITING))
+    if yield(WAITING) == CANCELLED then error(scheduler.cancellation(), 0) end
+    return unpack(wait, 1, wait.n)
   end
   local fine, err = scheduler.in_place(loop, wait)
   if not fine then

@@ -21,8 +21,12 @@ Task.__index = Task
 
 -- ---- running --------------------------------------------------------------------------------------------------------
 
+local function pack(...)
+  return { n = select("#", ...), ... }
+end
+
 local function work(f, ...)
-  return work(yield(IDLE, f(...)))
+  return work(yield(IDLE, pack(f(...))))
 end
 
 -- The error of a task, whatever was raised: anything but nil.
@@ -39,9 +43,8 @@ local function raised(task, co, e)
 end
 
 -- It is over, with an error or with results.
-local function finish(loop, task, err, ...)
-  task.done, task.err, task.n = true, err, select("#", ...)
-  for i = 1, task.n do task[i] = (select(i, ...)) end
+local function finish(loop, task, err, results)
+  task.done, task.err, task.results = true, err, results
   local joined = task.joined
   if joined then
     task.joined = nil
@@ -51,13 +54,13 @@ local function finish(loop, task, err, ...)
 end
 
 -- What becomes of a coroutine that has come back.
-local function settle(loop, task, co, ok, what, ...)
+local function settle(loop, task, co, ok, what, results)
   loop.owner[co], loop.waits[co] = nil, nil
   loop.tasks = loop.tasks - 1
   if ok and what == IDLE then
     local idle = loop.idle
     if #idle < KEPT then idle[#idle + 1] = co end
-    return finish(loop, task, nil, ...)
+    return finish(loop, task, nil, results)
   end
   if ok then what = "it yielded outside of call, sleep, await and join, and cannot be resumed" end
   finish(loop, task, raised(task, co, what))
@@ -75,7 +78,9 @@ local function begin(loop, task, ...)
 end
 
 local function new(loop, name)
-  return setmetatable({ loop = loop, name = name, done = false, settle = settle }, Task)
+  return setmetatable({
+    loop = loop, name = name, conn = false, done = false, cancelled = false, settle = settle,
+  }, Task)
 end
 
 -- Its turn has come.
@@ -112,7 +117,8 @@ function Task:join()
     scheduler.suspend(loop, wait, co)
   end
   if self.err ~= nil then return nil, self.err end
-  return unpack(self, 1, self.n)
+  local results = self.results
+  return unpack(results, 1, results.n)
 end
 
 -- The call that a coroutine waits for is waited for no more. False if it waits for none.
