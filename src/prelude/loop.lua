@@ -279,7 +279,7 @@ function Loop:close()
     local wait = self.waits[co]
     if wait then
       self.waits[co], wait.done = nil, true
-      owner.cancelled = true
+      owner.cancelled, self.cancelling = true, self.cancelling + 1
       scheduler.queue(self, co, scheduler.CANCELLED)
     end
   end
@@ -297,12 +297,14 @@ Loop.__close = Loop.close
 --- A loop with nothing in it.
 local function loop()
   local set = native.poller()
-  return setmetatable({
-    set = set, wait = set.wait, take = set.take, places = {}, peers = {}, memory = {}, sources = 0, special = true,
-    timers = timers.new(), ready = { first = 1, last = 0 }, owner = {}, waits = {}, idle = {}, tasks = 0,
+  local self = setmetatable({
+    set = set, listen = set.listen, places = {}, peers = {}, memory = {}, sources = 0, special = true, rush = true,
+    ready = { first = 1, last = 0 }, owner = {}, waits = {}, idle = {}, tasks = 0,
     turns = 0, depth = 0, busy = false, handlers = {}, heard = 0, hears = false, signalled = signalled,
-    closed = false, running = false, stopping = false, interrupted = false,
+    closed = false, running = false, stopping = false, interrupted = false, cancelling = 0,
   }, Loop)
+  self.timers = timers.new(self)
+  return self
 end
 
 return { loop = loop }

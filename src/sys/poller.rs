@@ -94,6 +94,8 @@ pub struct Poller {
     /// The place whose turn it is, and how often it may still be asked for in this round.
     current: Option<usize>,
     share: u32,
+    /// When whoever waits has something else to do, in microseconds of the monotonic clock.
+    pub alarm: Option<i64>,
     /// Signals that the set itself wants to hear of.
     pub guard: Option<signals::Guard>,
     hears: bool,
@@ -116,6 +118,7 @@ impl Poller {
             next: 0,
             current: None,
             share: 0,
+            alarm: None,
             guard: None,
             hears: false,
         })
@@ -170,6 +173,12 @@ impl Poller {
     pub fn hear(&mut self, hears: bool) {
         self.hears = hears;
         self.changed.set(true);
+    }
+
+    /// The time of the alarm has come.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.alarm.is_some_and(|at| at <= clock::monotonic_us())
     }
 
     /// A signal that is heard of here is there.

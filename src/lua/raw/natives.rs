@@ -53,6 +53,7 @@ pub const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"receive", receive::receive_function),
     (c"wait", receive::wait_function),
     (c"begin", concurrent::begin),
+    (c"call", concurrent::call),
     (c"next", concurrent::next),
     (c"concurrent", concurrent::concurrent),
     (c"delivering", concurrent::delivering),

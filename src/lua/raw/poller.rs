@@ -233,12 +233,13 @@ unsafe fn take(lua: *mut lua_State, poller: *mut Poller, marker: &u8) -> c_int {
                 5
             }
             Got::Reply => {
+                // Below result and error lie three values of no use by now.
                 ffi::lua_pushinteger(lua, number);
-                ffi::lua_replace(lua, -4); // a value of no use below result and error
+                ffi::lua_replace(lua, 1);
                 ffi::lua_pushboolean(lua, 0);
-                ffi::lua_insert(lua, -3);
+                ffi::lua_replace(lua, 2);
                 ffi::lua_pushinteger(lua, (*conn).core.peer.replied);
-                ffi::lua_insert(lua, -3);
+                ffi::lua_replace(lua, 3);
                 leave(lua, job);
                 5
             }
@@ -259,21 +260,62 @@ unsafe extern "C-unwind" fn wait(lua: *mut lua_State) -> c_int {
     unsafe {
         ffi::lua_settop(lua, 1);
         let (poller, deadline) = (poller(lua), kept_deadline(lua, 1));
-        let waited = guarded(|| match (*poller).wait(deadline) {
-            Ok(()) => 0,
-            Err(error) if error.kind() == io::ErrorKind::OutOfMemory => libc::ENOMEM,
-            Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
+        let waited = guarded(|| (*poller).wait(deadline).map_err(errno_of));
+        end_wait(lua, poller, waited, &marker)
+    }
+}
+
+/// `listen()`: the same until the time of `alarm`; nothing is done if that has come.
+unsafe extern "C-unwind" fn listen(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        let poller = poller(lua);
+        let waited = guarded(|| {
+            if (*poller).is_due() {
+                return Ok(());
+            }
+            (*poller).wait((*poller).alarm).map_err(errno_of)
         });
+        end_wait(lua, poller, waited, &marker)
+    }
+}
+
+/// `alarm(deadline or nil)`: until when `listen` may wait.
+unsafe extern "C-unwind" fn alarm(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof.
+    unsafe {
+        (*poller(lua)).alarm = kept_deadline(lua, 1);
+    }
+    0
+}
+
+fn errno_of(error: io::Error) -> i32 {
+    match error.kind() {
+        io::ErrorKind::OutOfMemory => libc::ENOMEM,
+        _ => error.raw_os_error().unwrap_or(libc::EIO),
+    }
+}
+
+/// The end of a function that has waited.
+unsafe fn end_wait(
+    lua: *mut lua_State,
+    poller: *mut Poller,
+    waited: Result<Result<(), i32>, super::guard::Panic>,
+    marker: &u8,
+) -> c_int {
+    // SAFETY: see the module's proof.
+    unsafe {
         chain::waited();
         match waited {
-            Ok(0) => take(lua, poller, &marker),
+            Ok(Ok(())) => take(lua, poller, marker),
             // Whoever goes round asks again, and a hook that Ctrl-C has planted runs on the way.
-            Ok(libc::EINTR) => {
+            Ok(Err(libc::EINTR)) => {
                 wants_to_run(lua);
                 0
             }
-            Ok(errno) => {
-                let job = enter(lua, &marker);
+            Ok(Err(errno)) => {
+                let job = enter(lua, marker);
                 let told = guarded(|| {
                     let why = describe(&io::Error::from_raw_os_error(errno));
                     (*job).message = text::string(format_args!("fkrpc: the loop cannot wait: {why}"));
@@ -353,6 +395,8 @@ const FUNCTIONS: &[(&CStr, lua_CFunction)] = &[
     (c"change", change),
     (c"remove", remove),
     (c"wait", wait),
+    (c"listen", listen),
+    (c"alarm", alarm),
     (c"take", take_function),
     (c"signals", hear),
     (c"signal", has_signal),

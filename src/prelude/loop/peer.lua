@@ -4,7 +4,7 @@
 local native = ...
 local type, error, pairs, next, setmetatable, tostring, rawget = type, error, pairs, next, setmetatable, tostring, rawget
 local running, yield = coroutine.running, coroutine.yield
-local begin, reply, forget = native.begin, native.reply, native.forget
+local begin, send_and_leave, reply, forget = native.begin, native.call, native.reply, native.forget
 local peers, cancel = native.module("peer"), native.module("cancel")
 local scheduler, timers = native.module("loop/scheduler"), native.module("loop/timers")
 local tasks = native.module("loop/task")
@@ -126,7 +126,8 @@ local function let_in(peer)
   end
 end
 
-function Joined:call(method, params, options)
+-- The way of a call that cannot leave its coroutine, or has options.
+local function call(self, method, params, options)
   local loop = self.loop
   local timeout, token, listener
   if options ~= nil then
@@ -135,7 +136,7 @@ function Joined:call(method, params, options)
   end
   local co = running()
   local owner = loop.owner[co or loop]
-  if not owner or not can_yield(3) then
+  if not owner or not can_yield(4) then
     co = nil
     if loop.depth >= MAX_DEPTH then return nil, too_deep() end
   elseif owner.cancelled then
@@ -179,6 +180,14 @@ function Joined:call(method, params, options)
   end
   if options ~= nil then cancel.finish(self, id, params, listener, token, wait.err) end
   return wait.result, wait.err
+end
+
+function Joined:call(method, params, options)
+  if options ~= nil then return call(self, method, params, options) end
+  local result, err, slowly = send_and_leave(self.conn, self.handlers, method, params, self.owners, self.waits, WAITING)
+  if slowly then return call(self, method, params) end
+  if result == CANCELLED then error(scheduler.cancellation(), 0) end
+  return result, err
 end
 
 function Joined:must(method, params, options)
@@ -364,6 +373,7 @@ local function join(loop, peer, on_end)
     outside[name] = rawget(peer, name) or false
     if not (peer.restricted and (name == "call" or name == "must")) then peer[name] = Joined[name] end
   end
+  peer.owners = loop.cancelling > 0 and {} or loop.owner
   peer.outside, peer.loop, peer.on_end, peer.over_with = outside, loop, on_end, over_with
   peer.arrived, peer.settle, peer.over = arrived, settle, over
   peer.waits, peer.tasks, peer.idle, peer.active = peer.waits or {}, peer.tasks or {}, peer.idle or {}, peer.active or 0

@@ -41,11 +41,9 @@ end
 
 --- Go on with a coroutine that waits, with at most two values.
 local function run(loop, co, a, b)
-  local owner, depth = loop.owner[co], loop.depth
+  local owner = loop.owner[co]
   if owner.conn then delivering(owner.conn, owner.tasks[co]) end
-  loop.depth = depth + 1
   local ok, what, c, d = resume(co, a, b)
-  loop.depth = depth
   if what ~= WAITING then owner.settle(loop, owner, co, ok, what, c, d) end
   return true
 end
@@ -53,10 +51,8 @@ scheduler.run = run
 
 --- Begin with a coroutine that has been given an owner, or give it new work.
 function scheduler.begin(loop, co, ...)
-  local owner, depth = loop.owner[co], loop.depth
-  loop.depth = depth + 1
+  local owner = loop.owner[co]
   local ok, what, a, b = resume(co, ...)
-  loop.depth = depth
   if what ~= WAITING then owner.settle(loop, owner, co, ok, what, a, b) end
   return true
 end
@@ -65,7 +61,7 @@ end
 local function queue(loop, co, a, b)
   local ready = loop.ready
   local last = ready.last + 1
-  ready.last = last
+  ready.last, loop.rush = last, true
   ready[last] = { co = co, a = a, b = b }
 end
 scheduler.queue = queue
@@ -106,7 +102,7 @@ local function dispatch(loop, place, a, b, c, d)
   if place < 0 then
     place, loop.busy = -place, false
   else
-    loop.busy = true
+    loop.busy, loop.rush = true, true
   end
   local what = loop.places[place]
   if a == false then
@@ -121,7 +117,7 @@ local function dispatch(loop, place, a, b, c, d)
   return true
 end
 
--- A new round: wait, at most until `deadline`, where there is more than peers to think of.
+-- A new round: wait, at most until `deadline`.
 local function poll(loop, deadline)
   local ready, timer = loop.ready, loop.timers[1]
   local turns = ready.last - ready.first + 1
@@ -133,10 +129,9 @@ local function poll(loop, deadline)
   elseif timer and not (till and till < timer.at) then
     till = timer.at
   end
-  local place, a, b, c, d = loop.wait(till)
+  local place, a, b, c, d = loop.set.wait(till)
   local now = till and clock(0)
-  loop.now = timer and now
-  loop.turns = turns
+  loop.turns, loop.now = turns, timer and now
   if loop.hears and loop.set.signal() then loop.signalled(loop) end
   if place then return dispatch(loop, place, a, b, c, d) end
   if turns > 0 or worked or loop.caught then return true end
@@ -145,8 +140,13 @@ local function poll(loop, deadline)
   return true
 end
 
--- The part of a round after the places.
-local function rest(loop)
+-- A round's step by step.
+local function step(loop, deadline)
+  if loop.busy then
+    local place, a, b, c, d = loop.set.take()
+    if place then return dispatch(loop, place, a, b, c, d) end
+    loop.busy = false
+  end
   if loop.turns > 0 then
     loop.turns = loop.turns - 1
     run_next(loop)
@@ -159,33 +159,40 @@ local function rest(loop)
     return true
   end
   loop.now = nil
-  return false
+  local ready = loop.ready
+  if not deadline and not loop.special and ready.last < ready.first then
+    -- From here on there is nothing to think of but the places and the soonest timer, which the set does by itself.
+    loop.rush = false
+    loop.set.alarm(timer and timer.at)
+  end
+  return poll(loop, deadline)
 end
 
 --- Do one thing, waiting for it until `deadline`. True; or false and "timeout" or "idle": nothing is left to wait for.
 local function advance(loop, deadline)
-  if loop.busy then
-    local place, a, b, c, d = loop.take()
-    if place then return dispatch(loop, place, a, b, c, d) end
-    loop.busy = false
-  end
-  if loop.turns == 0 and not loop.now then
-    local ready = loop.ready
-    if deadline or loop.special or ready.last >= ready.first or loop.timers.count > 0 then
-      return poll(loop, deadline)
+  if loop.rush or deadline then return step(loop, deadline) end
+  local place, a, b, c, d = loop.listen()
+  if not place then return step(loop) end
+  -- The way of a call: a reply, and nothing else in this round.
+  if a == false and place < 0 then
+    local waits = loop.places[-place].waits
+    local co = waits[b]
+    if co then
+      waits[b] = nil
+      local owner = loop.owner[co]
+      if owner.conn then delivering(owner.conn, owner.tasks[co]) end
+      local ok, what, e, f = resume(co, c, d)
+      if what ~= WAITING then owner.settle(loop, owner, co, ok, what, e, f) end
+      return true
     end
-    local place, a, b, c, d = loop.wait()
-    if place then return dispatch(loop, place, a, b, c, d) end
-    return true
   end
-  if rest(loop) then return true end
-  return poll(loop, deadline)
+  return dispatch(loop, place, a, b, c, d)
 end
 scheduler.advance = advance
 
 --- Whether a round needs more than the wait of the set: nobody is left, memory, signals.
 function scheduler.look(loop)
-  loop.special = loop.sources == 0 or loop.hears or next(loop.memory) ~= nil
+  loop.special, loop.rush = loop.sources == 0 or loop.hears or next(loop.memory) ~= nil, true
 end
 
 -- ---- waiting --------------------------------------------------------------------------------------------------------
@@ -212,16 +219,21 @@ end
 
 --- Run the loop until `wait.done`. True, or false and why that cannot come: an error object.
 function scheduler.in_place(loop, wait)
-  if loop.depth >= MAX_DEPTH then return false, too_deep() end
-  while not wait.done do
-    local err = loop.interrupted and interruption(loop)
-    if err then return false, err end
-    local _, why = advance(loop)
-    if why and not wait.done then
-      return false, local_error("closed", "nothing is left in the loop that could end this wait")
+  local depth = loop.depth
+  if depth >= MAX_DEPTH then return false, too_deep() end
+  loop.depth = depth + 1
+  local err
+  while not (wait.done or err) do
+    if loop.interrupted then err = interruption(loop) end
+    if not err then
+      local _, why = advance(loop)
+      if why and not wait.done then
+        err = local_error("closed", "nothing is left in the loop that could end this wait")
+      end
     end
   end
-  return true
+  loop.depth = depth
+  return not err, err
 end
 
 local Wait = {}

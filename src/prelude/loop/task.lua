@@ -42,9 +42,19 @@ local function raised(task, co, e)
   return e
 end
 
+-- The native way of a call does not know of tasks that are cancelled: there is none while there are any.
+local function look_for_cancelled(loop)
+  local owners = loop.cancelling > 0 and {} or loop.owner
+  for peer in pairs(loop.peers) do peer.owners = owners end
+end
+
 -- It is over, with an error or with results.
 local function finish(loop, task, err, results)
   task.done, task.err, task.results = true, err, results
+  if task.cancelled then
+    loop.cancelling = loop.cancelling - 1
+    look_for_cancelled(loop)
+  end
   local joined = task.joined
   if joined then
     task.joined = nil
@@ -92,7 +102,7 @@ end
 local function go(loop, name, f, ...)
   local task, ready = new(loop, name), loop.ready
   local last = ready.last + 1
-  ready.last = last
+  ready.last, loop.rush = last, true
   ready[last] = { start = start, task = task, n = 1 + select("#", ...), f, ... }
   return task
 end
@@ -146,8 +156,9 @@ end
 function Task:cancel()
   if self.done then return false end
   if self.cancelled then return true end
-  self.cancelled = true
   local loop, co = self.loop, self.co
+  self.cancelled, loop.cancelling = true, loop.cancelling + 1
+  look_for_cancelled(loop)
   if not co then
     finish(loop, self, scheduler.cancellation())
     return true
