@@ -1,9 +1,9 @@
 #!/bin/sh
-# The benchmarks: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [watchdog];
-# without a name all of them.
+# The benchmarks: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [spawn]
+# [watchdog]; without a name all of them.
 #
 # LUA=lua5.3 chooses the interpreter (default lua5.4), CPU=0 the processor that round trips are pinned to, ROUNDS and
-# TRIPS how long they take. Nothing here but "codec", "compat", "large", "load" and "watchdog" passes or fails by a
+# TRIPS how long they take. Nothing here but "codec", "compat", "large", "load", "spawn" and "watchdog" passes or fails by a
 # figure: machines differ, ratios within a run do not, and neither do instruction counts.
 set -eu
 
@@ -124,16 +124,23 @@ replay() {
     fi
 }
 
+spawn() {
+    echo "== spawn"
+    mkdir -p "$out"
+    ${CC:-cc} -O2 -Wall -Wextra -o "$out/spawn" bench/spawn.c
+    "$LUA" bench/spawn.lua "$out/spawn"
+}
+
 watchdog() {
     echo "== watchdog"
     "$LUA" bench/watchdog.lua
 }
 
-[ $# -gt 0 ] || set -- codec compat channel clock large load random replay game watchdog
+[ $# -gt 0 ] || set -- codec compat channel clock large load random replay game spawn watchdog
 for word in "$@"; do
     case $word in
-    codec | compat | channel | clock | large | load | random | replay | game | watchdog) ;;
-    *) echo "usage: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [watchdog]" >&2 && exit 2 ;;
+    codec | compat | channel | clock | large | load | random | replay | game | spawn | watchdog) ;;
+    *) echo "usage: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [spawn] [watchdog]" >&2 && exit 2 ;;
     esac
 done
 "$LUA" scripts/build.lua

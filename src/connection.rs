@@ -10,6 +10,7 @@ mod send;
 
 use forward::Captured;
 use joined::Joined;
+pub use joined::Turn;
 pub use send::{Sending, Unsent, Urgency};
 
 use crate::codec::{CodecError, ErrorKind, Tape};
@@ -70,8 +71,8 @@ pub struct Wait {
     pub deadline: Option<i64>,
     /// Return after one message, even if it was dealt with here.
     pub single: bool,
-    /// Do not wait: see [`Connection::turn`], which this is given to.
-    pub turn: Option<bool>,
+    /// Do not wait: see [`Connection::turn`].
+    pub turn: Option<Turn>,
 }
 
 /// A conversation over a wire.
@@ -164,8 +165,8 @@ impl Connection {
         tape: &mut Tape,
         out: &mut Vec<u8>,
     ) -> Result<Next, ErrorKind> {
-        if let Some(readable) = wait.turn {
-            return self.turn(readable, source, tape, out);
+        if let Some(turn) = wait.turn {
+            return self.turn(turn, source, tape, out);
         }
         loop {
             if matches!(self.wire, Wire::Closed) {
@@ -224,7 +225,9 @@ impl Connection {
             if self.signals.is_some() {
                 match self.woken(wait.deadline) {
                     Woken::Signal => continue,
-                    Woken::TimedOut if !self.is_over(wait.deadline) => continue, // there may be more to forward
+                    Woken::TimedOut if !self.is_over(wait.deadline) && self.wire.unseen_end() != Some(true) => {
+                        continue; // there may be more to forward
+                    }
                     _ => {}
                 }
             }
@@ -257,12 +260,13 @@ impl Connection {
             let left = at.saturating_sub(clock::monotonic_us());
             Duration::from_micros(u64::try_from(left).unwrap_or(0))
         });
-        // What is to be forwarded is looked for now and then.
-        let left = match &self.captured {
-            Some(_) => Some(left.unwrap_or(LOOK).min(LOOK)),
-            None => left,
+        // What is to be forwarded is looked for now and then, and so is an end that cannot be polled.
+        let left = if self.captured.is_some() || self.wire.unseen_end().is_some() {
+            Some(left.unwrap_or(LOOK).min(LOOK))
+        } else {
+            left
         };
-        signals::wait(input, left).unwrap_or(Woken::Readable)
+        signals::wait(input, self.wire.end_fd(), left).unwrap_or(Woken::Readable)
     }
 
     fn is_over(&self, deadline: Option<i64>) -> bool {

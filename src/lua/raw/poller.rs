@@ -14,7 +14,7 @@ use super::open::push_upvalues;
 use super::receive::{out_of_memory, push_event, receive, wants_to_run, Got};
 use super::state::{enter, guarded, leave, raise, OPTIONS};
 use crate::codec::ErrorKind;
-use crate::connection::{Event, Wait};
+use crate::connection::{Event, Turn, Wait};
 use crate::sys::error::describe;
 use crate::sys::poller::Poller;
 use crate::sys::signals;
@@ -217,7 +217,10 @@ unsafe fn take(lua: *mut lua_State, poller: *mut Poller, marker: &u8) -> c_int {
         }
         let wait = Wait {
             single: true,
-            turn: Some(ready.input || ready.invalid),
+            turn: Some(Turn {
+                readable: ready.input || ready.invalid,
+                ended: ready.end,
+            }),
             ..Wait::default()
         };
         let job = enter(lua, marker);

@@ -2,7 +2,7 @@
 --
 -- It refuses to wait by itself: `serve`, `step` and `receive_raw` raise here.
 local native = ...
-local type, error, pairs, next, setmetatable, tostring, rawget = type, error, pairs, next, setmetatable, tostring, rawget
+local error, pairs, next, setmetatable, tostring, rawget = error, pairs, next, setmetatable, tostring, rawget
 local running, yield = coroutine.running, coroutine.yield
 local begin, send_and_leave, reply, forget = native.begin, native.call, native.reply, native.forget
 local peers, cancel = native.module("peer"), native.module("cancel")
@@ -15,8 +15,8 @@ local run, queue, leavable = scheduler.run, scheduler.queue, scheduler.leavable
 
 -- Handlers of one peer that may have begun and not ended.
 local MOST = 1000
--- Microseconds in which an ended process's last words are read, or one whose output has ended is waited for.
-local PATIENCE = 100000
+-- Microseconds in which a process whose output has ended is waited for.
+local PATIENCE = 50000
 -- Seconds that closing waits for what was not sent yet.
 local FAREWELL = 1
 
@@ -89,12 +89,10 @@ local function fail(peer, id, err)
 end
 
 -- All that wait fail, each with an error of its own.
-local function fail_all(peer, code, message, data)
+local function fail_all(peer, message)
   local id = next(peer.waits) or next(peer.long)
   while id do
-    local err = local_error(code, message)
-    err.data = data
-    fail(peer, id, err)
+    fail(peer, id, peers.closed(peer, message))
     id = next(peer.waits) or next(peer.long)
   end
 end
@@ -231,7 +229,9 @@ end
 
 -- ---- joining and leaving --------------------------------------------------------------------------------------------
 
-local METHODS = { "call", "must", "notify", "send_raw", "serve", "step", "receive_raw", "stop", "close", "run_once" }
+local METHODS = {
+  "call", "must", "notify", "send_raw", "serve", "step", "receive_raw", "stop", "stop_serving", "close", "run_once", "outlast",
+}
 
 local function restore(peer)
   for name, method in pairs(peer.outside) do peer[name] = method or nil end
@@ -239,83 +239,45 @@ local function restore(peer)
 end
 
 -- The peer is no more of this loop; its calls fail.
-local function leave(loop, peer, code, message, data)
+local function leave(loop, peer, message)
   loop.peers[peer], loop.memory[peer] = nil, nil
   if not peer.other then loop.sources = loop.sources - 1 end
   scheduler.look(loop)
-  fail_all(peer, code, message, data)
+  fail_all(peer, message)
   let_in(peer)
   loop.set.leave(peer.conn, peer.concurrent)
   loop.set.remove(peer.place)
   loop.places[peer.place] = nil
-  if peer.watched then
-    loop.set.remove(peer.watched.place)
-    loop.places[peer.watched.place] = nil
-    peer.watched = nil
-  end
-  if peer.waits_for_end then
-    timers.remove(loop.timers, peer.waits_for_end)
-    peer.waits_for_end = nil
+  if peer.vigil then
+    timers.remove(loop.timers, peer.vigil)
+    peer.vigil = nil
   end
   restore(peer)
 end
 
-local function tell_end(loop, peer, on_end, event, detail)
-  if on_end then
-    tasks.call(loop, "on_end of " .. peer.name, on_end, peer, event, detail)
-  elseif event == "closed" then
-    native.log("fkrpc: " .. peer.name .. ": left its loop: " .. tostring(detail) .. "\n")
-  end
-end
-
 -- The conversation is over.
 local function over_with(loop, peer, event, detail)
-  local certificate = peer.reap and peer:reap() or nil
-  if peer.loop ~= loop then return end -- whoever was told of the end has taken it out
-  local on_end = peer.on_end
-  peer.on_end = nil
-  local message = certificate and certificate.reason or detail
-    or (event == "eof" and "the other end closed the connection before it replied")
-    or "the connection is " .. event
-  leave(loop, peer, "closed", message, certificate)
-  tell_end(loop, peer, on_end, event, detail)
+  local on_end, name = peer.on_end, peer.name
+  leave(loop, peer, detail or (event == "eof" and "the other end closed the connection before it replied")
+    or "the connection is " .. event)
+  if on_end then
+    tasks.call(loop, "on_end of " .. name, on_end, peer, event, detail)
+  elseif event == "closed" then
+    native.log("fkrpc: " .. name .. ": left its loop: " .. tostring(detail) .. "\n")
+  end
 end
-Joined.over_with = over_with
 
 -- A process that has closed its output will end in a moment, and then it is known how.
 function ended(loop, peer, event, detail)
-  if peer.waits_for_end then return end
-  if peer.reap and not peer:reap() and peer.loop == loop then
-    local timer = { at = native.after(0) + PATIENCE }
-    function timer.fire()
-      peer.waits_for_end = nil
-      if peer.loop == loop then over_with(loop, peer, event, detail) end
-    end
-    peer.waits_for_end = timer
-    timers.add(loop.timers, timer)
-    return
+  local vigil = peer.vigil
+  if not peer.reap or peer:reap() or (vigil and not vigil.place) then
+    -- Whoever was told of the end may have taken it out.
+    if peer.loop == loop then over_with(loop, peer, event, detail) end
+  elseif not vigil and peer.loop == loop then
+    vigil = { at = native.after(0) + PATIENCE, fire = function() ended(loop, peer, event, detail) end }
+    peer.vigil = vigil
+    timers.add(loop.timers, vigil)
   end
-  if peer.loop == loop then over_with(loop, peer, event, detail) end
-end
-
--- The process has ended: what it has said is read to its end, unless somebody else holds the other end of the pipe.
-local function process_ended(loop, watched)
-  local peer = watched.peer
-  loop.set.remove(watched.place)
-  loop.places[watched.place] = nil
-  peer.watched = nil
-  if peer.waits_for_end then
-    timers.remove(loop.timers, peer.waits_for_end)
-    peer.waits_for_end = nil
-    return over_with(loop, peer, "eof")
-  end
-  local timer = { at = native.after(0) + PATIENCE }
-  function timer.fire()
-    peer.waits_for_end = nil
-    over_with(loop, peer, "eof")
-  end
-  peer.waits_for_end = timer
-  timers.add(loop.timers, timer)
 end
 
 function Joined.serve()
@@ -350,7 +312,7 @@ function Joined:close()
     scheduler.suspend(loop, wait, co)
     timers.remove(loop.timers, wait.timer)
   end
-  if self.loop == loop then leave(loop, self, "closed", "the connection is closed") end
+  if self.loop == loop then leave(loop, self, "the connection is closed") end
   return self:close()
 end
 
@@ -364,14 +326,39 @@ function Joined.run_once(peer)
   loop.depth = depth
   return went_on
 end
+--- Wait until the process has ended, at most so many seconds; whether it has.
+function Joined:outlast(seconds)
+  local loop = self.loop
+  local co = leavable(loop)
+  local deadline = seconds and native.after(seconds)
+  -- Without a conversation nobody tells of the end.
+  local look = 0.001
+  while not self:reap() do
+    local now = native.after(0)
+    if deadline and now >= deadline then return false end
+    local at = now + look * 1e6
+    if deadline and deadline < at then at = deadline end
+    local wait = scheduler.wait(loop)
+    wait.timer = { at = at, fire = function() wait:wake() end }
+    timers.add(loop.timers, wait.timer)
+    scheduler.suspend(loop, wait, co)
+    if look < 0.05 then look = look * 2 end
+  end
+  return true
+end
 
 --- Join: the peer's methods are those of this file from now on.
 local function join(loop, peer, on_end)
-  local outside = {}
+  local outside = { mourned = peer.mourned or false }
   for i = 1, #METHODS do
     local name = METHODS[i]
     outside[name] = rawget(peer, name) or false
     if not (peer.restricted and (name == "call" or name == "must")) then peer[name] = Joined[name] end
+  end
+  if peer.reap then
+    -- `stop` ends a child's process.
+    peer.stop_serving, peer.stop = peer.stop, outside.stop or nil
+    peer.mourned = true -- whoever fails has nothing to wait for: the loop has
   end
   peer.owners = loop.cancelling > 0 and {} or loop.owner
   peer.outside, peer.loop, peer.on_end, peer.over_with = outside, loop, on_end, over_with
@@ -389,13 +376,6 @@ local function join(loop, peer, on_end)
     loop.sources = loop.sources + 1
   end
   scheduler.look(loop)
-  local process = peer.reap and native.process_fd and native.process_fd(peer.process)
-  if process then
-    local watched = { peer = peer, arrived = process_ended }
-    watched.place = loop.set.watch(process, INPUT)
-    loop.places[watched.place] = watched
-    peer.watched = watched
-  end
 end
 
 return { join = join, leave = leave, fail_all = fail_all }
