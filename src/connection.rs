@@ -10,6 +10,7 @@ mod send;
 
 use forward::Captured;
 use joined::Joined;
+pub use joined::Turn;
 pub use send::{Sending, Unsent, Urgency};
 
 use crate::codec::{CodecError, ErrorKind, Tape};
@@ -70,8 +71,8 @@ pub struct Wait {
     pub deadline: Option<i64>,
     /// Return after one message, even if it was dealt with here.
     pub single: bool,
-    /// Do not wait: see [`Connection::turn`], which this is given to.
-    pub turn: Option<bool>,
+    /// Do not wait: see [`Connection::turn`].
+    pub turn: Option<Turn>,
 }
 
 /// A conversation over a wire.
@@ -164,8 +165,8 @@ impl Connection {
         tape: &mut Tape,
         out: &mut Vec<u8>,
     ) -> Result<Next, ErrorKind> {
-        if let Some(readable) = wait.turn {
-            return self.turn(readable, source, tape, out);
+        if let Some(turn) = wait.turn {
+            return self.turn(turn, source, tape, out);
         }
         loop {
             if matches!(self.wire, Wire::Closed) {

@@ -160,13 +160,16 @@ impl Wire {
         }
     }
 
-    /// The same for bytes that poll(2) has said are there: whatever else may be, this does not wait.
+    /// The same for bytes that poll(2) has said are there, or, with `ended`, for what is left of them when the process at
+    /// the other end has: this does not wait.
     ///
     /// # Errors
     /// As [`Wire::receive`].
-    pub fn take_in(&mut self, inbox: &mut Inbox) -> io::Result<Received> {
-        let Wire::Descriptors { input, .. } = self else {
-            return self.receive(inbox, None);
+    pub fn take_in(&mut self, inbox: &mut Inbox, ended: bool) -> io::Result<Received> {
+        let input = match self {
+            Wire::Descriptors { end: Some(end), .. } if ended || end.has_come() => return self.receive(inbox, Some(0)),
+            Wire::Descriptors { input, .. } => input,
+            _ => return self.receive(inbox, None),
         };
         match fd::read_once(input.as_fd(), inbox.room().map_err(out_of_memory)?) {
             Ok(0) => Ok(Received::End),

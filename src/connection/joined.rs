@@ -24,13 +24,28 @@ pub struct Joined {
     interest: Shared<Interest>,
     /// When something was last sent or received while something waits to be sent, in microseconds.
     moved: i64,
+    /// The end of the process at the other end was seen.
+    bereft: bool,
+}
+
+/// What a turn is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// There is something to read.
+    pub readable: bool,
+    /// The process at the other end has ended.
+    pub ended: bool,
 }
 
 impl Connection {
     /// Join a loop by a place in its set.
     pub fn join(&mut self, interest: Shared<Interest>) {
         self.wire.tell(Some(interest.clone()));
-        self.joined = Some(Joined { interest, moved: 0 });
+        self.joined = Some(Joined {
+            interest,
+            moved: 0,
+            bereft: false,
+        });
         self.tell();
         self.at_once(true); // there may be something already
     }
@@ -40,6 +55,7 @@ impl Connection {
         self.wire.tell(None);
         if let Some(joined) = self.joined.take() {
             joined.interest.set(None, None);
+            joined.interest.set_end(None);
             joined.interest.set_at_once(false);
         }
     }
@@ -88,6 +104,8 @@ impl Connection {
             joined.moved = 0;
         }
         joined.interest.set(input, output);
+        let end = self.wire.end_fd().filter(|_| !joined.bereft);
+        joined.interest.set_end(end.map(|fd| fd.as_raw_fd()));
     }
 
     /// In a loop: write what is taken, and keep the rest.
@@ -135,19 +153,24 @@ impl Connection {
         self.sent(sent)
     }
 
-    /// A turn of a loop's: write what is taken, read once if it is `readable`, and hand out one message.
+    /// A turn of a loop's: write what is taken, read once if there is something, and hand out one message.
     /// [`Event::Dry`]: there is none.
     ///
     /// # Errors
     /// `OutOfMemory`; the connection stays usable.
     pub fn turn(
         &mut self,
-        readable: bool,
+        turn: Turn,
         source: &mut Vec<u8>,
         tape: &mut Tape,
         out: &mut Vec<u8>,
     ) -> Result<Next, ErrorKind> {
-        let mut readable = readable || matches!(self.wire, Wire::Memory { .. });
+        if let Some(joined) = self.joined.as_mut().filter(|_| turn.ended) {
+            joined.bereft = true;
+        }
+        // What an ended process has left may take several reads, and its end shows only when they are made.
+        let bereft = self.joined.as_ref().is_some_and(|joined| joined.bereft);
+        let mut readable = turn.readable || bereft || matches!(self.wire, Wire::Memory { .. });
         if !self.outbox.is_empty() && self.broken.is_none() && !self.wire.is_output_closed() {
             let _ = self.send_some(); // a broken connection is seen below
         }
@@ -159,7 +182,7 @@ impl Connection {
             let full = self.is_full();
             if !full {
                 if let Some(incoming) = self.buffered(None, source, tape, out)? {
-                    self.at_once(self.peer.has_more());
+                    self.at_once(self.peer.has_more() || (bereft && !self.ended));
                     return Ok(match incoming {
                         Incoming::Handled => Next::Event(Event::Handled),
                         incoming => Next::Message(incoming),
@@ -182,16 +205,16 @@ impl Connection {
                 if let Some(trace) = &self.trace {
                     trace.flush();
                 }
-                self.at_once(false);
+                self.at_once(bereft && !self.ended && room);
                 self.tell();
                 return Ok(Next::Event(Event::Dry));
             }
-            self.read_once()?;
+            self.read_once(bereft)?;
         }
     }
 
-    fn read_once(&mut self) -> Result<(), ErrorKind> {
-        match self.wire.take_in(&mut self.peer.inbox) {
+    fn read_once(&mut self, ended: bool) -> Result<(), ErrorKind> {
+        match self.wire.take_in(&mut self.peer.inbox, ended) {
             Ok(Received::Bytes) => {
                 if let Some(joined) = self.joined.as_mut().filter(|joined| joined.moved != 0) {
                     joined.moved = clock::monotonic_us();

@@ -36,8 +36,6 @@ local function bury(self, exit, method)
   if self.waits and not self.loop then
     while self:step(0) do end -- luacheck: ignore
   end
-  local outlived = self.outlived
-  if outlived then outlived() end
   local hear = self.on_death
   if hear then
     local fine, message = pcall(hear, self, certificate)
@@ -72,6 +70,11 @@ end
 function Child:wait(timeout)
   if timeout ~= nil and type(timeout) ~= "number" then
     error("bad argument #1 to 'wait' (seconds expected, got " .. type(timeout) .. ")", 2)
+  end
+  -- In a loop others go on meanwhile.
+  if self.loop and not self.certificate and timeout ~= 0 then
+    self:outlast(timeout)
+    timeout = 0
   end
   local certificate, message, errno = look(self, timeout)
   if certificate and not certificate.code and not certificate.signal then
@@ -119,21 +122,9 @@ function Child:kill(signal)
   return sent, message, errno
 end
 
--- The same where a loop reads.
-local function outlast_in_loop(self, seconds)
-  local loop, timer = self.loop, nil
-  loop:await(function(resume)
-    self.outlived = resume
-    timer = loop:after(seconds, resume)
-  end)
-  self.outlived = nil
-  timer:cancel()
-  return self.certificate ~= nil
-end
-
 -- Read what it says until its end, for at most `seconds`; whether it has ended.
 local function outlast(self, seconds)
-  if self.loop then return outlast_in_loop(self, seconds) end
+  if self.loop then return self:outlast(seconds) end
   local deadline = now() + seconds
   local left = seconds
   while left > 0 do
@@ -170,7 +161,7 @@ function Child:stop(options)
       if not outlast(self, terminate) then
         self.killed = true
         process_signal(self.process, KILL, true)
-        process_wait(self.process, AFTER_KILL, true)
+        outlast(self, AFTER_KILL)
       end
     end
   end

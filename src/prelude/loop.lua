@@ -42,6 +42,15 @@ local function check_seconds(place, name, seconds)
   end
 end
 
+-- Tell the set which signals end its wait. True, or nil, message, errno.
+local function hear(self)
+  local bits = 0
+  for name in pairs(self.handlers) do bits = bits + 2 ^ (PLACE_OF[name] - 1) end
+  self.hears = bits > 0 or self.heard > 0
+  scheduler.look(self)
+  return self.set.signals(bits, self.heard > 0)
+end
+
 -- ---- peers ----------------------------------------------------------------------------------------------------------
 
 local KNOWN = options.set("on_end")
@@ -57,11 +66,11 @@ function Loop:add(peer, given)
   end
   if peer.closed then error("fkrpc: " .. peer.name .. " is closed and cannot be added to a loop", 2) end
   if peer.depth > 0 or (peer.waits and next(peer.waits)) or (peer.active or 0) > 0 then
-    error("fkrpc: " .. peer.name .. " is served or waits for a reply, and cannot be added to a loop before that has ended", 2)
+    error("fkrpc: " .. peer.name .. " is served or waits, and cannot be added to a loop before that has ended", 2)
   end
   if peer.hears then
     self.heard = self.heard + 1
-    self:hear()
+    hear(self)
   end
   joined.join(self, peer, on_end)
   return self
@@ -71,7 +80,7 @@ end
 function Loop:remove(peer)
   check_open(self)
   if type(peer) ~= "table" or peer.loop ~= self then return false end
-  joined.leave(self, peer, "closed", "the peer was taken out of its loop before the reply came")
+  joined.leave(self, peer, "the peer was taken out of its loop before the reply came")
   return true
 end
 
@@ -166,14 +175,6 @@ end
 
 -- ---- signals, descriptors -------------------------------------------------------------------------------------------
 
--- Tell the set which signals end its wait. True, or nil, message, errno.
-function Loop:hear()
-  local bits = 0
-  for name in pairs(self.handlers) do bits = bits + 2 ^ (PLACE_OF[name] - 1) end
-  self.hears = bits > 0 or self.heard > 0
-  return self.set.signals(bits, self.heard > 0)
-end
-
 --- Call `f(name)` when this signal has come, in a coroutine; nil: do not hear of it any more. True, or nil, message,
 --- errno.
 function Loop:signal(name, f)
@@ -182,7 +183,7 @@ function Loop:signal(name, f)
   if f ~= nil then check_function(2, "signal", f) end
   local before = self.handlers[name]
   self.handlers[name] = f
-  local heard, message, errno = self:hear()
+  local heard, message, errno = hear(self)
   if not heard then self.handlers[name] = before end
   return heard, message, errno
 end
@@ -194,7 +195,7 @@ local function signalled(self)
   if f then
     tasks.call(self, "the handler of signal " .. name, f, name)
   else
-    self.caught = name
+    self.caught, self.interrupted = name, name ~= nil
   end
 end
 
@@ -209,18 +210,19 @@ end
 
 local function run(self)
   while true do
-    if self.closed then return "closed" end
-    if self.stopping then
-      self.stopping = false
-      return "stopped"
-    end
-    if self.caught then
+    if self.interrupted then
+      self.interrupted = false
+      if self.closed then return "closed" end
+      if self.stopping then
+        self.stopping, self.interrupted = false, self.caught ~= nil
+        return "stopped"
+      end
       local name = self.caught
       self.caught = nil
-      return "signal", name
+      if name then return "signal", name end
     end
     local _, why = advance(self)
-    if why == "idle" and not self.stopping then
+    if why == "idle" and not self.interrupted then
       if self.tasks > 0 then return "stalled", self.tasks end
       return "done"
     end
@@ -241,8 +243,8 @@ function Loop:run()
   return how, detail
 end
 
---- Do one thing, waiting at most `timeout` seconds for it. True if something was done; false if time was over or nothing
---- is left to wait for.
+--- Do one thing, waiting at most `timeout` seconds for it. True if something was done; false if time was over or
+--- nothing is left to wait for.
 function Loop:step(timeout)
   check_open(self)
   if timeout ~= nil then check_seconds(1, "step", timeout) end
@@ -254,20 +256,20 @@ end
 --- Make `run` return "stopped".
 function Loop:stop()
   check_open(self)
-  self.stopping = true
+  self.stopping, self.interrupted = true, true
 end
 
 --- Leave everything: peers are out, what waits fails or is cancelled, timers, watches and signals end.
 function Loop:close()
   if self.closed then return end
   for peer in pairs(self.peers) do
-    joined.leave(self, peer, "closed", "the loop was closed before the reply came")
+    joined.leave(self, peer, "the loop was closed before the reply came")
   end
   for _, what in pairs(self.places) do
     if what.cancel then what:cancel() end
   end
   self.handlers, self.heard = {}, 0
-  self:hear()
+  hear(self)
   while self.timers.count > 0 do
     local timer = self.timers[1]
     timers.remove(self.timers, timer)
@@ -277,12 +279,12 @@ function Loop:close()
     local wait = self.waits[co]
     if wait then
       self.waits[co], wait.done = nil, true
-      owner.cancelled = true
+      owner.cancelled, self.cancelling = true, self.cancelling + 1
       scheduler.queue(self, co, scheduler.CANCELLED)
     end
   end
   scheduler.drain(self)
-  self.closed = true
+  self.closed, self.interrupted = true, true
   if not self.running then self.set.close() end
 end
 
@@ -294,12 +296,15 @@ Loop.__close = Loop.close
 
 --- A loop with nothing in it.
 local function loop()
-  return setmetatable({
-    set = native.poller(), places = {}, peers = {}, memory = {}, sources = 0,
-    timers = timers.new(), ready = { first = 1, last = 0 }, owner = {}, waits = {}, idle = {}, tasks = 0,
-    turns = 0, depth = 0, found = false, handlers = {}, heard = 0, hears = false, signalled = signalled,
-    closed = false, running = false, stopping = false,
+  local set = native.poller()
+  local self = setmetatable({
+    set = set, listen = set.listen, places = {}, peers = {}, memory = {}, sources = 0, special = true, rush = true,
+    ready = { first = 1, last = 0 }, owner = {}, waits = {}, idle = {}, tasks = 0,
+    turns = 0, depth = 0, busy = false, handlers = {}, heard = 0, hears = false, signalled = signalled,
+    closed = false, running = false, stopping = false, interrupted = false, cancelling = 0,
   }, Loop)
+  self.timers = timers.new(self)
+  return self
 end
 
 return { loop = loop }

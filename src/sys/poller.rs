@@ -14,13 +14,15 @@ use std::time::Duration;
 
 /// No descriptor: poll(2) passes over negative numbers.
 const NONE: RawFd = -1;
-/// Whoever waits for signals has no place.
-const SIGNALS: usize = usize::MAX;
+/// How often one place may be asked for in a round: who floods keeps nobody waiting.
+const SHARE: u32 = 16;
 
 /// What a place waits for; whoever has joined changes it.
 pub struct Interest {
     input: Cell<RawFd>,
     output: Cell<RawFd>,
+    /// What can be read when the process at the other end has ended.
+    end: Cell<RawFd>,
     /// There is something to do whatever the descriptors say.
     at_once: Cell<bool>,
     /// The place is reported as ready for output at this time, in microseconds of the monotonic clock.
@@ -36,6 +38,15 @@ impl Interest {
         if self.input.get() != input || self.output.get() != output {
             self.input.set(input);
             self.output.set(output);
+            self.changed.set(true);
+        }
+    }
+
+    /// Wait until `end` can be read, too, which is told apart from the input.
+    #[inline]
+    pub fn set_end(&self, end: Option<RawFd>) {
+        let end = end.unwrap_or(NONE);
+        if self.end.replace(end) != end {
             self.changed.set(true);
         }
     }
@@ -63,8 +74,31 @@ pub struct Ready {
     pub input: bool,
     /// Bytes are taken, or never will be; or the place's time is over.
     pub output: bool,
+    /// The process at the other end has ended.
+    pub end: bool,
     /// The descriptor is not open.
     pub invalid: bool,
+}
+
+impl Ready {
+    fn nothing(place: usize) -> Self {
+        Self {
+            place,
+            input: false,
+            output: false,
+            end: false,
+            invalid: false,
+        }
+    }
+}
+
+/// What an entry of the set is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Input,
+    Output,
+    End,
+    Signals,
 }
 
 struct Reported {
@@ -82,13 +116,18 @@ pub struct Poller {
     slots: Vec<Option<Slot>>,
     generation: u64,
     entries: Vec<libc::pollfd>,
-    /// The place of each entry.
-    places: Vec<usize>,
+    /// The place of each entry, and what it is for.
+    places: Vec<(usize, Kind)>,
     changed: Shared<Cell<bool>>,
     /// Places that have something to do at once, or a time for their output: looked through only then.
     special: bool,
     reported: Vec<Reported>,
     next: usize,
+    /// The place whose turn it is, and how often it may still be asked for in this round.
+    current: Option<usize>,
+    share: u32,
+    /// When whoever waits has something else to do, in microseconds of the monotonic clock.
+    pub alarm: Option<i64>,
     /// Signals that the set itself wants to hear of.
     pub guard: Option<signals::Guard>,
     hears: bool,
@@ -109,6 +148,9 @@ impl Poller {
             special: false,
             reported: Vec::new(),
             next: 0,
+            current: None,
+            share: 0,
+            alarm: None,
             guard: None,
             hears: false,
         })
@@ -122,6 +164,7 @@ impl Poller {
         let interest = Shared::try_new(Interest {
             input: Cell::new(NONE),
             output: Cell::new(NONE),
+            end: Cell::new(NONE),
             at_once: Cell::new(false),
             until: Cell::new(i64::MAX),
             changed: self.changed.clone(),
@@ -153,6 +196,9 @@ impl Poller {
         if let Some(slot) = self.slots.get_mut(place) {
             *slot = None;
             self.changed.set(true);
+            if self.current == Some(place) {
+                self.current = None;
+            }
         }
     }
 
@@ -162,6 +208,12 @@ impl Poller {
         self.changed.set(true);
     }
 
+    /// The time of the alarm has come.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.alarm.is_some_and(|at| at <= clock::monotonic_us())
+    }
+
     /// A signal that is heard of here is there.
     #[must_use]
     #[inline]
@@ -169,17 +221,30 @@ impl Poller {
         self.hears && signals::pending().is_some()
     }
 
-    /// The next place that was found ready and still is one, and whether there may be another.
+    /// Whose turn it is: the place that has more to do, or else the next that was found ready and still is one.
     #[inline]
-    pub fn next_ready(&mut self) -> Option<(Ready, bool)> {
+    pub fn next_ready(&mut self) -> Option<Ready> {
+        if let Some(place) = self.current {
+            return Some(Ready::nothing(place));
+        }
         loop {
             let reported = self.reported.get(self.next)?;
             self.next += 1;
             let slot = self.slots.get(reported.ready.place).and_then(Option::as_ref);
             if slot.is_some_and(|slot| slot.generation == reported.generation) {
-                return Some((reported.ready, self.next < self.reported.len()));
+                self.share = SHARE;
+                return Some(reported.ready);
             }
         }
+    }
+
+    /// The place whose turn it was has more to do, or not: it stays its turn for its share of a round. Whether this round
+    /// goes on.
+    #[inline]
+    pub fn took(&mut self, place: usize, more: bool) -> bool {
+        self.share = self.share.saturating_sub(1);
+        self.current = (more && self.share > 0).then_some(place);
+        self.current.is_some() || self.next < self.reported.len()
     }
 
     /// Wait until a place is ready, or a signal there, or until `deadline`, in microseconds of the monotonic clock;
@@ -214,7 +279,7 @@ impl Poller {
     }
 
     fn report(&mut self, mut left: libc::c_int) {
-        for (entry, &place) in self.entries.iter().zip(&self.places) {
+        for (entry, &(place, kind)) in self.entries.iter().zip(&self.places) {
             if left == 0 {
                 break;
             }
@@ -222,27 +287,23 @@ impl Poller {
                 continue;
             }
             left -= 1;
-            if place == SIGNALS {
+            if kind == Kind::Signals {
                 if signals::pending().is_none() {
                     signals::drain(); // a byte whose signal was taken in the meantime
                 }
                 continue;
             }
-            let wants_output = entry.events & libc::POLLOUT != 0;
-            let ready = Ready {
-                place,
-                input: !wants_output,
-                output: wants_output,
-                invalid: entry.revents & libc::POLLNVAL != 0,
-            };
-            match self.reported.last_mut() {
-                // Both directions of a place are next to each other.
-                Some(last) if last.ready.place == place => {
-                    last.ready.input |= ready.input;
-                    last.ready.output |= ready.output;
-                    last.ready.invalid |= ready.invalid;
+            // What belongs to a place is next to each other.
+            if self.reported.last().is_none_or(|last| last.ready.place != place) {
+                push(&mut self.reported, &self.slots, Ready::nothing(place));
+            }
+            if let Some(Reported { ready, .. }) = self.reported.last_mut() {
+                match kind {
+                    Kind::Output => ready.output = true,
+                    Kind::End => ready.end = true,
+                    _ => ready.input = true,
                 }
-                _ => push(&mut self.reported, &self.slots, ready),
+                ready.invalid |= entry.revents & libc::POLLNVAL != 0;
             }
         }
         if !self.special {
@@ -257,10 +318,8 @@ impl Poller {
             let known = self.reported.iter().any(|reported| reported.ready.place == place);
             if (interest.at_once.get() || late) && !known {
                 let ready = Ready {
-                    place,
-                    input: false,
                     output: late,
-                    invalid: false,
+                    ..Ready::nothing(place)
                 };
                 push(&mut self.reported, &self.slots, ready);
             }
@@ -271,27 +330,33 @@ impl Poller {
     fn rebuild(&mut self) -> Result<(), TryReserveError> {
         self.entries.clear();
         self.places.clear();
-        let most = 2 * self.slots.len() + 1; // OK because each slot takes more memory than a few bytes
+        let most = 3 * self.slots.len() + 1; // OK because each slot takes more memory than a few bytes
         self.entries.try_reserve(most)?;
         self.places.try_reserve(most)?;
         self.reported.try_reserve(self.slots.len())?;
         self.special = false;
-        let mut add = |place, fd, events| {
+        let mut add = |place, fd, kind| {
             if fd != NONE {
-                self.places.push(place);
+                let events = if kind == Kind::Output {
+                    libc::POLLOUT
+                } else {
+                    libc::POLLIN
+                };
+                self.places.push((place, kind));
                 let revents = 0;
                 self.entries.push(libc::pollfd { fd, events, revents });
             }
         };
         for (place, slot) in self.slots.iter().enumerate() {
             let Some(Slot { interest, .. }) = slot else { continue };
-            add(place, interest.input.get(), libc::POLLIN);
-            add(place, interest.output.get(), libc::POLLOUT);
+            add(place, interest.input.get(), Kind::Input);
+            add(place, interest.output.get(), Kind::Output);
+            add(place, interest.end.get(), Kind::End);
             let timed = interest.output.get() != NONE && interest.until.get() != i64::MAX;
             self.special |= interest.at_once.get() || timed;
         }
         if self.hears {
-            add(SIGNALS, signals::reader(), libc::POLLIN);
+            add(usize::MAX, signals::reader(), Kind::Signals);
         }
         self.changed.set(false);
         Ok(())

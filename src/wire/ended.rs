@@ -25,6 +25,11 @@ impl End {
         Self { process, unread: None }
     }
 
+    /// Whether the end was seen.
+    pub(super) fn has_come(&self) -> bool {
+        self.unread.is_some()
+    }
+
     /// What becomes readable when it has ended.
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.process.fd()

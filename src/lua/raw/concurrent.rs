@@ -58,6 +58,56 @@ pub unsafe extern "C-unwind" fn begin(lua: *mut lua_State) -> c_int {
     }
 }
 
+/// `call(connection, handlers, method, params, owners, waits, waiting)`: in a coroutine that has an owner and can be
+/// left: send a call, note the coroutine in `waits` under the call's id, and leave it with `waiting`; what it is resumed
+/// with is returned. Otherwise, and where so much waits to be sent that nothing more is taken, nothing is done: the third
+/// value is true then. `nil, err`: the call was not sent. Lua 5.1 and 5.2 cannot say whether a coroutine can be left.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn call(lua: *mut lua_State) -> c_int {
+    #[cfg(any(feature = "lua53", feature = "lua54", feature = "lua55"))]
+    // SAFETY: see the module's proof; leaving is the last thing done, as the manual wants it, and nothing is owned.
+    unsafe {
+        let marker = 0u8;
+        ffi::lua_settop(lua, 7);
+        let conn = check_call(lua, c"call");
+        ffi::luaL_checktype(lua, 5, ffi::LUA_TTABLE);
+        ffi::luaL_checktype(lua, 6, ffi::LUA_TTABLE);
+        ffi::lua_pushthread(lua);
+        let owned = ffi::lua_rawget(lua, 5) == ffi::LUA_TTABLE;
+        if owned && ffi::lua_isyieldable(lua) != 0 {
+            let job = enter(lua, &marker);
+            match send_call(lua, conn, job, true, Urgency::Now) {
+                Ok(id) => {
+                    leave(lua, job);
+                    ffi::lua_settop(lua, 7);
+                    ffi::lua_pushthread(lua);
+                    ffi::lua_rawseti(lua, 6, id);
+                    return ffi::lua_yield(lua, 1);
+                }
+                Err(Unsent::Method(kind)) => bad_call(lua, job, Fail::Codec(kind), "1", "method name", "call"),
+                Err(Unsent::Value(fail)) => bad_call(lua, job, fail, "2", "params", "call"),
+                Err(Unsent::Connection | Unsent::TimedOut) => {
+                    ffi::lua_pushnil(lua);
+                    push_closed(lua, conn, job);
+                    leave(lua, job);
+                    return 2;
+                }
+                Err(Unsent::Full) => leave(lua, job),
+            }
+        }
+    }
+    // SAFETY: plain values.
+    unsafe {
+        ffi::lua_settop(lua, 0);
+        ffi::lua_pushnil(lua);
+        ffi::lua_pushnil(lua);
+        ffi::lua_pushboolean(lua, 1);
+    }
+    3
+}
+
 /// `next(connection, handlers, deadline, id, single)`: wait for whatever comes; the time that may be over is that of
 /// the call `id`, or the caller's own where it is nil. Returns
 /// `slot, handler, params, ctx` for a request or notification,
@@ -100,52 +150,6 @@ pub unsafe extern "C-unwind" fn next(lua: *mut lua_State) -> c_int {
         };
         leave(lua, job);
         count
-    }
-}
-
-/// `turn(connection, handlers, readable)`: the next thing without waiting, in a loop. Returns as [`next`], and in fifth
-/// place whether there is more; the event "dry" says that there is nothing.
-///
-/// # Safety
-/// Called by the prelude.
-pub unsafe extern "C-unwind" fn turn(lua: *mut lua_State) -> c_int {
-    let marker = 0u8;
-    // SAFETY: see the module's proof.
-    unsafe {
-        ffi::lua_settop(lua, 3);
-        let conn = check(lua, 1);
-        ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
-        let wait = Wait {
-            single: true,
-            turn: Some(ffi::lua_toboolean(lua, 3) != 0),
-            ..Wait::default()
-        };
-        if (*conn).core.wire.output().is_some() {
-            chain::serves();
-        }
-        let job = enter(lua, &marker);
-        let count = match receive(lua, conn, job, 2, wait) {
-            Got::Request(slot) => {
-                chain::delivered(conn, slot);
-                4
-            }
-            Got::Reply => {
-                // The value of no use, result, error.
-                ffi::lua_pushboolean(lua, 0);
-                ffi::lua_replace(lua, -4);
-                ffi::lua_pushinteger(lua, (*conn).core.peer.replied);
-                ffi::lua_insert(lua, -3);
-                4
-            }
-            Got::Event(event) => {
-                let count = push_event(lua, conn, job, event);
-                leave(lua, job);
-                return count;
-            }
-        };
-        leave(lua, job);
-        ffi::lua_pushboolean(lua, c_int::from((*conn).core.peer.has_more()));
-        count + 1
     }
 }
 

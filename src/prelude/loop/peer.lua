@@ -2,22 +2,21 @@
 --
 -- It refuses to wait by itself: `serve`, `step` and `receive_raw` raise here.
 local native = ...
-local type, error, pairs, next, setmetatable, tostring, rawget = type, error, pairs, next, setmetatable, tostring, rawget
-local yield = coroutine.yield
-local resume, begin, turn, reply, forget = native.resume, native.begin, native.turn, native.reply, native.forget
+local error, pairs, next, setmetatable, tostring, rawget = error, pairs, next, setmetatable, tostring, rawget
+local running, yield = coroutine.running, coroutine.yield
+local begin, send_and_leave, reply, forget = native.begin, native.call, native.reply, native.forget
 local peers, cancel = native.module("peer"), native.module("cancel")
 local scheduler, timers = native.module("loop/scheduler"), native.module("loop/timers")
 local tasks = native.module("loop/task")
-local local_error = peers.local_error
+local local_error, too_deep, MAX_DEPTH = peers.local_error, peers.too_deep, peers.MAX_DEPTH
+local can_yield = native.module("concurrent").can_yield
 local WAITING, CANCELLED, INPUT = scheduler.WAITING, scheduler.CANCELLED, scheduler.INPUT
 local run, queue, leavable = scheduler.run, scheduler.queue, scheduler.leavable
 
--- Messages of one peer in one round: who floods keeps nobody waiting.
-local SHARE = 16
 -- Handlers of one peer that may have begun and not ended.
 local MOST = 1000
--- Microseconds in which an ended process's last words are read, or one whose output has ended is waited for.
-local PATIENCE = 100000
+-- Microseconds in which a process whose output has ended is waited for.
+local PATIENCE = 50000
 -- Seconds that closing waits for what was not sent yet.
 local FAREWELL = 1
 
@@ -26,12 +25,11 @@ local Joined = {}
 -- ---- handlers -------------------------------------------------------------------------------------------------------
 
 -- What becomes of a handler's coroutine that has come back.
-local function settle(loop, peer, co, ok, what, ...)
-  if ok and what == WAITING then return end
+local function settle(loop, peer, co, ok, what, event, detail)
   local slot = peer.tasks[co]
   peer.tasks[co], loop.owner[co] = nil, nil
   peer.active = peer.active - 1
-  if peers.finish(peer, co, slot, ok, what, ...) then
+  if peers.finish(peer, co, slot, ok, what, event, detail) then
     peer.idle[#peer.idle + 1] = co
   else
     -- Lua 5.1 may refuse to leave a coroutine where that cannot be told beforehand (metamethods, iterators).
@@ -51,60 +49,51 @@ local function start(loop, peer, slot, handler, params, ctx)
   idle[#idle] = nil
   peer.tasks[co], loop.owner[co] = slot, peer
   peer.active = peer.active + 1
-  local depth = loop.depth
-  loop.depth = depth + 1
-  settle(loop, peer, co, resume(co, slot, handler, params, ctx))
-  loop.depth = depth
+  scheduler.begin(loop, co, slot, handler, params, ctx)
 end
 
 -- ---- calls that wait ------------------------------------------------------------------------------------------------
 
--- A call is waited for no more; its wait: a coroutine, or a table.
+-- Calls from coroutines that can be left, without options, are in `waits`, by their coroutines; others in `long`, by
+-- tables. It is waited for no more.
 local function over(peer, id)
-  local wait = peer.waits[id]
-  if wait then
-    peer.waits[id] = nil
-    peer.inflight = peer.inflight - 1
-  end
-  if type(wait) == "table" then
-    if wait.timer then timers.remove(peer.loop.timers, wait.timer) end
-    if wait.token then wait.token.calls[wait] = nil end
-    wait.done = true
-  end
+  local wait = peer.long[id]
+  if not wait then return nil end
+  peer.long[id] = nil
+  if wait.timer then timers.remove(peer.loop.timers, wait.timer) end
+  if wait.token then wait.token.calls[wait] = nil end
+  wait.done = true
   return wait
 end
 
 -- Its result is there, for whoever runs the loop.
 local function replied(loop, peer, id, result, err)
   local wait = over(peer, id)
-  if not wait then return end
-  if type(wait) == "table" then
+  if wait then
     wait.result, wait.err = result, err
-    wait = wait.co
-    if not wait then return end
+    if wait.co then run(loop, wait.co) end
   end
-  return run(loop, wait, result, err)
 end
 
 -- It fails, for whoever runs.
 local function fail(peer, id, err)
-  local wait = over(peer, id)
   forget(peer.conn, id)
-  if type(wait) == "table" then
-    wait.err = err
-    wait = wait.co
+  local co = peer.waits[id]
+  if co then
+    peer.waits[id] = nil
+    return queue(peer.loop, co, nil, err)
   end
-  if wait then queue(peer.loop, wait, nil, err) end
+  local wait = over(peer, id)
+  wait.err = err
+  if wait.co then queue(peer.loop, wait.co) end
 end
 
 -- All that wait fail, each with an error of its own.
-local function fail_all(peer, code, message, data)
-  local id = next(peer.waits)
+local function fail_all(peer, message)
+  local id = next(peer.waits) or next(peer.long)
   while id do
-    local err = local_error(code, message)
-    err.data = data
-    fail(peer, id, err)
-    id = next(peer.waits)
+    fail(peer, id, peers.closed(peer, message))
+    id = next(peer.waits) or next(peer.long)
   end
 end
 
@@ -135,15 +124,22 @@ local function let_in(peer)
   end
 end
 
-function Joined:call(method, params, options)
+-- The way of a call that cannot leave its coroutine, or has options.
+local function call(self, method, params, options)
   local loop = self.loop
   local timeout, token, listener
   if options ~= nil then
     timeout, token, listener, params = cancel.options(self, params, options)
     if token and token.done then return nil, cancel.error(token) end
   end
-  local co = leavable(loop)
-  if not co and loop.depth >= peers.MAX_DEPTH then return nil, peers.too_deep() end
+  local co = running()
+  local owner = loop.owner[co or loop]
+  if not owner or not can_yield(4) then
+    co = nil
+    if loop.depth >= MAX_DEPTH then return nil, too_deep() end
+  elseif owner.cancelled then
+    error(scheduler.cancellation(), 0)
+  end
   local id, err = begin(self.conn, self.handlers, method, params)
   while id == nil do
     if err then return nil, err end
@@ -151,7 +147,6 @@ function Joined:call(method, params, options)
     if self.loop ~= loop then return self:call(method, params, options) end
     id, err = begin(self.conn, self.handlers, method, params)
   end
-  self.inflight = self.inflight + 1 -- those that a pool has given it
   if co and options == nil then
     self.waits[id] = co
     local result
@@ -160,7 +155,7 @@ function Joined:call(method, params, options)
     return result, err
   end
   local wait = setmetatable({ peer = self, id = id, co = co, token = token, done = false }, Wait)
-  self.waits[id] = wait
+  self.long[id] = wait
   if timeout then
     wait.timer = { at = native.after(timeout), fire = time_is_over, wait = wait }
     timers.add(loop.timers, wait.timer)
@@ -183,6 +178,14 @@ function Joined:call(method, params, options)
   end
   if options ~= nil then cancel.finish(self, id, params, listener, token, wait.err) end
   return wait.result, wait.err
+end
+
+function Joined:call(method, params, options)
+  if options ~= nil then return call(self, method, params, options) end
+  local result, err, slowly = send_and_leave(self.conn, self.handlers, method, params, self.owners, self.waits, WAITING)
+  if slowly then return call(self, method, params) end
+  if result == CANCELLED then error(scheduler.cancellation(), 0) end
+  return result, err
 end
 
 function Joined:must(method, params, options)
@@ -209,33 +212,26 @@ end
 
 local ended
 
--- It is its turn: one message, after reading once if `bits` say that there is something.
-local function arrived(loop, peer, bits)
-  if bits then
-    loop.peer, peer.share = peer, SHARE
-  end
+-- Something has come: a request, a reply, an event.
+local function arrived(loop, peer, slot, a, b, c)
   local idle = peer.idle
+  if slot then
+    start(loop, peer, slot, a, b, c)
+  elseif slot == false then
+    replied(loop, peer, a, b, c)
+  elseif a ~= "dry" and a ~= "handled" and a ~= "again" then
+    return ended(loop, peer, a, b)
+  end
+  if peer.crowd[1] then let_in(peer) end
+  -- Made beforehand: see "Before Lua 5.4" in the file `peer`.
   if not idle[1] then idle[1] = peers.waiting(peer, peers.answering) end
-  local slot, a, b, c, more = turn(peer.conn, peer.handlers, bits and bits % 2 == INPUT)
-  if slot == nil and a ~= "handled" then
-    loop.peer = nil
-    if a == "dry" then return let_in(peer) end
-    if a ~= "again" then return ended(loop, peer, a, b) end
-    return
-  end
-  local share = peer.share - 1
-  peer.share = share
-  if share == 0 or more == false then
-    loop.peer = nil
-    if peer.crowd[1] then let_in(peer) end
-  end
-  if slot then return start(loop, peer, slot, a, b, c) end
-  if slot == false then return replied(loop, peer, a, b, c) end
 end
 
 -- ---- joining and leaving --------------------------------------------------------------------------------------------
 
-local METHODS = { "call", "must", "notify", "send_raw", "serve", "step", "receive_raw", "stop", "close", "run_once" }
+local METHODS = {
+  "call", "must", "notify", "send_raw", "serve", "step", "receive_raw", "stop", "stop_serving", "close", "run_once", "outlast",
+}
 
 local function restore(peer)
   for name, method in pairs(peer.outside) do peer[name] = method or nil end
@@ -243,88 +239,45 @@ local function restore(peer)
 end
 
 -- The peer is no more of this loop; its calls fail.
-local function leave(loop, peer, code, message, data)
+local function leave(loop, peer, message)
   loop.peers[peer], loop.memory[peer] = nil, nil
-  if loop.peer == peer then loop.peer = nil end
   if not peer.other then loop.sources = loop.sources - 1 end
-  fail_all(peer, code, message, data)
+  scheduler.look(loop)
+  fail_all(peer, message)
   let_in(peer)
   loop.set.leave(peer.conn, peer.concurrent)
   loop.set.remove(peer.place)
   loop.places[peer.place] = nil
-  if peer.watched then
-    loop.set.remove(peer.watched.place)
-    loop.places[peer.watched.place] = nil
-    peer.watched = nil
-  end
-  if peer.waits_for_end then
-    timers.remove(loop.timers, peer.waits_for_end)
-    peer.waits_for_end = nil
+  if peer.vigil then
+    timers.remove(loop.timers, peer.vigil)
+    peer.vigil = nil
   end
   restore(peer)
 end
 
-local function tell_end(loop, peer, on_end, event, detail)
-  if on_end then
-    tasks.call(loop, "on_end of " .. peer.name, on_end, peer, event, detail)
-  elseif event == "closed" then
-    native.log("fkrpc: " .. peer.name .. ": left its loop: " .. tostring(detail) .. "\n")
-  end
-end
-
 -- The conversation is over.
 local function over_with(loop, peer, event, detail)
-  local certificate = peer.reap and peer:reap() or nil
-  if peer.loop ~= loop then return end -- whoever was told of the end has taken it out
-  local on_end = peer.on_end
-  peer.on_end = nil
-  local message = certificate and certificate.reason or detail
-    or (event == "eof" and "the other end closed the connection before it replied")
-    or "the connection is " .. event
-  leave(loop, peer, "closed", message, certificate)
-  tell_end(loop, peer, on_end, event, detail)
+  local on_end, name = peer.on_end, peer.name
+  leave(loop, peer, detail or (event == "eof" and "the other end closed the connection before it replied")
+    or "the connection is " .. event)
+  if on_end then
+    tasks.call(loop, "on_end of " .. name, on_end, peer, event, detail)
+  elseif event == "closed" then
+    native.log("fkrpc: " .. name .. ": left its loop: " .. tostring(detail) .. "\n")
+  end
 end
-Joined.over_with = over_with
 
 -- A process that has closed its output will end in a moment, and then it is known how.
 function ended(loop, peer, event, detail)
-  if peer.waits_for_end then
-    if not peer.exited then return end
-    timers.remove(loop.timers, peer.waits_for_end)
-    peer.waits_for_end = nil
-    return over_with(loop, peer, event, detail)
+  local vigil = peer.vigil
+  if not peer.reap or peer:reap() or (vigil and not vigil.place) then
+    -- Whoever was told of the end may have taken it out.
+    if peer.loop == loop then over_with(loop, peer, event, detail) end
+  elseif not vigil and peer.loop == loop then
+    vigil = { at = native.after(0) + PATIENCE, fire = function() ended(loop, peer, event, detail) end }
+    peer.vigil = vigil
+    timers.add(loop.timers, vigil)
   end
-  if peer.reap and not peer:reap() and peer.loop == loop then
-    local timer = { at = native.after(0) + PATIENCE }
-    function timer.fire()
-      peer.waits_for_end = nil
-      if peer.loop == loop then over_with(loop, peer, event, detail) end
-    end
-    peer.waits_for_end = timer
-    timers.add(loop.timers, timer)
-    return
-  end
-  if peer.loop == loop then over_with(loop, peer, event, detail) end
-end
-
--- The process has ended: what it has said is read to its end, unless somebody else holds the other end of the pipe.
-local function process_ended(loop, watched)
-  local peer = watched.peer
-  loop.set.remove(watched.place)
-  loop.places[watched.place] = nil
-  peer.watched, peer.exited = nil, true
-  if peer.waits_for_end then
-    timers.remove(loop.timers, peer.waits_for_end)
-    peer.waits_for_end = nil
-    return over_with(loop, peer, "eof")
-  end
-  local timer = { at = native.after(0) + PATIENCE }
-  function timer.fire()
-    peer.waits_for_end = nil
-    over_with(loop, peer, "eof")
-  end
-  peer.waits_for_end = timer
-  timers.add(loop.timers, timer)
 end
 
 function Joined.serve()
@@ -359,35 +312,62 @@ function Joined:close()
     scheduler.suspend(loop, wait, co)
     timers.remove(loop.timers, wait.timer)
   end
-  if self.loop == loop then leave(loop, self, "closed", "the connection is closed") end
+  if self.loop == loop then leave(loop, self, "the connection is closed") end
   return self:close()
 end
 
 -- The other end of a pair in memory lets this one run: whether there was something to do.
 function Joined.run_once(peer)
   local loop = peer.loop
-  if loop.depth >= peers.MAX_DEPTH then return false end
+  if loop.depth >= MAX_DEPTH then return false end
   local depth = loop.depth
   loop.depth = depth + 1
   local went_on = scheduler.advance(loop, native.after(0))
   loop.depth = depth
   return went_on
 end
+--- Wait until the process has ended, at most so many seconds; whether it has.
+function Joined:outlast(seconds)
+  local loop = self.loop
+  local co = leavable(loop)
+  local deadline = seconds and native.after(seconds)
+  -- Without a conversation nobody tells of the end.
+  local look = 0.001
+  while not self:reap() do
+    local now = native.after(0)
+    if deadline and now >= deadline then return false end
+    local at = now + look * 1e6
+    if deadline and deadline < at then at = deadline end
+    local wait = scheduler.wait(loop)
+    wait.timer = { at = at, fire = function() wait:wake() end }
+    timers.add(loop.timers, wait.timer)
+    scheduler.suspend(loop, wait, co)
+    if look < 0.05 then look = look * 2 end
+  end
+  return true
+end
 
 --- Join: the peer's methods are those of this file from now on.
 local function join(loop, peer, on_end)
-  local outside = {}
+  local outside = { mourned = peer.mourned or false }
   for i = 1, #METHODS do
     local name = METHODS[i]
     outside[name] = rawget(peer, name) or false
     if not (peer.restricted and (name == "call" or name == "must")) then peer[name] = Joined[name] end
   end
+  if peer.reap then
+    -- `stop` ends a child's process.
+    peer.stop_serving, peer.stop = peer.stop, outside.stop or nil
+    peer.mourned = true -- whoever fails has nothing to wait for: the loop has
+  end
+  peer.owners = loop.cancelling > 0 and {} or loop.owner
   peer.outside, peer.loop, peer.on_end, peer.over_with = outside, loop, on_end, over_with
   peer.arrived, peer.settle, peer.over = arrived, settle, over
   peer.waits, peer.tasks, peer.idle, peer.active = peer.waits or {}, peer.tasks or {}, peer.idle or {}, peer.active or 0
-  peer.crowd, peer.share, peer.stopping, peer.inflight = {}, SHARE, false, 0
+  peer.long, peer.crowd, peer.stopping, peer.cancelled = {}, {}, false, false
+  if not peer.idle[1] then peer.idle[1] = peers.waiting(peer, peers.answering) end
   peer.concurrent = peer.most ~= nil
-  local place = loop.set.join(peer.conn)
+  local place = loop.set.join(peer.conn, peer.handlers)
   peer.place = place
   loop.places[place], loop.peers[peer] = peer, true
   if peer.other then
@@ -395,13 +375,7 @@ local function join(loop, peer, on_end)
   else
     loop.sources = loop.sources + 1
   end
-  local process = peer.reap and native.process_fd and native.process_fd(peer.process)
-  if process then
-    local watched = { peer = peer, arrived = process_ended }
-    watched.place = loop.set.watch(process, INPUT)
-    loop.places[watched.place] = watched
-    peer.watched = watched
-  end
+  scheduler.look(loop)
 end
 
 return { join = join, leave = leave, fail_all = fail_all }

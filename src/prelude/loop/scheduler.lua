@@ -2,10 +2,10 @@
 --
 -- A round is one poll; then the places it found ready, each with a share of messages; then the coroutines that could go
 -- on when it began; then the timers whose time was over. So nobody who has much to do keeps the others waiting. All of
--- it is done step by step by `advance`, and where it stands is kept in the loop: whoever waits in place, inside a
--- handler, goes on where the outer one stands.
+-- it is done step by step by `advance`, and where it stands is kept in the loop and its set: whoever waits in place,
+-- inside a handler, goes on where the outer one stands.
 --
--- It refuses to know what a place is: that is called with what it is ready for.
+-- It refuses to know what a place is: that is called with what came.
 local native = ...
 local error, setmetatable, select, next, pairs = error, setmetatable, select, next, pairs
 local running, yield = coroutine.running, coroutine.yield
@@ -24,9 +24,8 @@ local WAITING = {}
 -- What a coroutine that was cancelled gets instead of what it waits for.
 local CANCELLED = {}
 
--- Bits of what a place is ready for that `set.wait` and `set.ready` return; the last: there are other places.
+-- Bits of what a descriptor is ready for.
 scheduler.INPUT, scheduler.OUTPUT, scheduler.INVALID = 1, 2, 4
-local MORE = 8
 
 scheduler.WAITING, scheduler.CANCELLED = WAITING, CANCELLED
 
@@ -37,23 +36,33 @@ function scheduler.cancellation()
   return local_error("cancelled", "the task was cancelled")
 end
 
---- Go on with a coroutine that waits. Who owns it (a task, or a peer whose handler it is) sees to what it comes back with.
-local function run(loop, co, ...)
+-- Owners are tables with `conn` (or false) and `settle`, which sees to a coroutine that does not wait. No function here
+-- has a variable number of arguments that is on the way of a call: that costs.
+
+--- Go on with a coroutine that waits, with at most two values.
+local function run(loop, co, a, b)
   local owner = loop.owner[co]
   if owner.conn then delivering(owner.conn, owner.tasks[co]) end
-  local depth = loop.depth
-  loop.depth = depth + 1
-  owner.settle(loop, owner, co, resume(co, ...))
-  loop.depth = depth
+  local ok, what, c, d = resume(co, a, b)
+  if what ~= WAITING then owner.settle(loop, owner, co, ok, what, c, d) end
+  return true
 end
 scheduler.run = run
 
+--- Begin with a coroutine that has been given an owner, or give it new work.
+function scheduler.begin(loop, co, ...)
+  local owner = loop.owner[co]
+  local ok, what, a, b = resume(co, ...)
+  if what ~= WAITING then owner.settle(loop, owner, co, ok, what, a, b) end
+  return true
+end
+
 --- Go on with a coroutine when its turn comes.
-local function queue(loop, co, ...)
+local function queue(loop, co, a, b)
   local ready = loop.ready
   local last = ready.last + 1
-  ready.last = last
-  ready[last] = { co = co, n = select("#", ...), ... }
+  ready.last, loop.rush = last, true
+  ready[last] = { co = co, a = a, b = b }
 end
 scheduler.queue = queue
 
@@ -66,7 +75,7 @@ local function run_next(loop)
   if entry.start then
     entry.start(loop, entry)
   elseif loop.owner[entry.co] then
-    run(loop, entry.co, unpack(entry, 1, entry.n))
+    run(loop, entry.co, entry.a, entry.b)
   end
 end
 
@@ -88,6 +97,26 @@ local function run_others(loop)
   return worked
 end
 
+-- What came for a place; negative: nothing is left in this round after it.
+local function dispatch(loop, place, a, b, c, d)
+  if place < 0 then
+    place, loop.busy = -place, false
+  else
+    loop.busy, loop.rush = true, true
+  end
+  local what = loop.places[place]
+  if a == false then
+    local waits = what.waits
+    local co = waits[b]
+    if co then
+      waits[b] = nil
+      return run(loop, co, c, d)
+    end
+  end
+  what.arrived(loop, what, a, b, c, d)
+  return true
+end
+
 -- A new round: wait, at most until `deadline`.
 local function poll(loop, deadline)
   local ready, timer = loop.ready, loop.timers[1]
@@ -100,57 +129,71 @@ local function poll(loop, deadline)
   elseif timer and not (till and till < timer.at) then
     till = timer.at
   end
-  local place, bits = loop.set.wait(till)
+  local place, a, b, c, d = loop.set.wait(till)
   local now = till and clock(0)
-  loop.now = timer and now
-  loop.turns = turns
+  loop.turns, loop.now = turns, timer and now
   if loop.hears and loop.set.signal() then loop.signalled(loop) end
-  if place then
-    loop.found = bits >= MORE
-    local what = loop.places[place]
-    if what then what.arrived(loop, what, bits) end
-    return true
-  end
+  if place then return dispatch(loop, place, a, b, c, d) end
   if turns > 0 or worked or loop.caught then return true end
   if deadline and now >= deadline then return false, "timeout" end
   if idle then return false, "idle" end
   return true
 end
 
---- Do one thing, waiting for it until `deadline`. True; or false and "timeout" or "idle": nothing is left to wait for.
-local function advance(loop, deadline)
-  local peer = loop.peer
-  if peer then
-    peer.arrived(loop, peer)
-    return true
-  end
-  if loop.found then
-    local place, bits = loop.set.ready()
-    loop.found = place and bits >= MORE
-    if place then
-      local what = loop.places[place]
-      if what then what.arrived(loop, what, bits) end
-      return true
-    end
+-- A round's step by step.
+local function step(loop, deadline)
+  if loop.busy then
+    local place, a, b, c, d = loop.set.take()
+    if place then return dispatch(loop, place, a, b, c, d) end
+    loop.busy = false
   end
   if loop.turns > 0 then
     loop.turns = loop.turns - 1
     run_next(loop)
     return true
   end
-  local now = loop.now
-  if now then
-    local timer = loop.timers[1]
-    if timer and timer.at <= now then
-      timers.remove(loop.timers, timer)
-      timer.fire(loop, timer)
-      return true
-    end
-    loop.now = nil
+  local timer, now = loop.timers[1], loop.now
+  if timer and now and timer.at <= now then
+    timers.remove(loop.timers, timer)
+    timer.fire(loop, timer)
+    return true
+  end
+  loop.now = nil
+  local ready = loop.ready
+  if not deadline and not loop.special and ready.last < ready.first then
+    -- From here on there is nothing to think of but the places and the soonest timer, which the set does by itself.
+    loop.rush = false
+    loop.set.alarm(timer and timer.at)
   end
   return poll(loop, deadline)
 end
+
+--- Do one thing, waiting for it until `deadline`. True; or false and "timeout" or "idle": nothing is left to wait for.
+local function advance(loop, deadline)
+  if loop.rush or deadline then return step(loop, deadline) end
+  local place, a, b, c, d = loop.listen()
+  if not place then return step(loop) end
+  -- The way of a call: a reply, and nothing else in this round.
+  if a == false and place < 0 then
+    local waits = loop.places[-place].waits
+    local co = waits[b]
+    if co then
+      waits[b] = nil
+      local owner = loop.owner[co]
+      if owner.conn then delivering(owner.conn, owner.tasks[co]) end
+      local ok, what, e, f = resume(co, c, d)
+      if what ~= WAITING then owner.settle(loop, owner, co, ok, what, e, f) end
+      return true
+    end
+  end
+  return dispatch(loop, place, a, b, c, d)
+end
 scheduler.advance = advance
+
+--- Whether a round needs more than the wait of the set: nobody is left, memory, signals.
+function scheduler.look(loop)
+  loop.special, loop.rush = loop.sources == 0 or loop.hears or next(loop.memory) ~= nil, true
+end
 
 -- ---- waiting --------------------------------------------------------------------------------------------------------
 
@@ -164,23 +207,33 @@ function scheduler.leavable(loop)
   return co, owner
 end
 
+-- Why a wait in place ends without what it waits for: an error object; nil: it goes on.
+local function interruption(loop)
+  if loop.closed then return local_error("closed", "the loop was closed") end
+  local name = loop.caught
+  if name then
+    loop.caught, loop.interrupted = nil, loop.stopping
+    return local_error("signal", name)
+  end
+end
+
 --- Run the loop until `wait.done`. True, or false and why that cannot come: an error object.
 function scheduler.in_place(loop, wait)
-  while not wait.done do
-    if loop.closed then return false, local_error("closed", "the loop was closed") end
-    if loop.depth >= MAX_DEPTH then return false, too_deep() end
-    local went_on, why = advance(loop)
-    if wait.done then break end
-    if loop.caught then
-      local name = loop.caught
-      loop.caught = nil
-      return false, local_error("signal", name)
-    end
-    if not went_on then
-      return false, local_error("closed", why == "idle" and "nothing is left in the loop that could end this wait" or why)
+  local depth = loop.depth
+  if depth >= MAX_DEPTH then return false, too_deep() end
+  loop.depth = depth + 1
+  local err
+  while not (wait.done or err) do
+    if loop.interrupted then err = interruption(loop) end
+    if not err then
+      local _, why = advance(loop)
+      if why and not wait.done then
+        err = local_error("closed", "nothing is left in the loop that could end this wait")
+      end
     end
   end
-  return true
+  loop.depth = depth
+  return not err, err
 end
 
 local Wait = {}
@@ -193,7 +246,7 @@ function Wait.wake(wait, ...)
   for i = 1, wait.n do wait[i] = (select(i, ...)) end
   if wait.co then
     wait.loop.waits[wait.co] = nil
-    queue(wait.loop, wait.co, unpack(wait, 1, wait.n))
+    queue(wait.loop, wait.co)
   end
   return true
 end
@@ -203,16 +256,12 @@ function scheduler.wait(loop)
   return setmetatable({ loop = loop, done = false }, Wait)
 end
 
-local function went_on(first, ...)
-  if first == CANCELLED then error(scheduler.cancellation(), 0) end
-  return first, ...
-end
-
 --- Wait until somebody wakes it; what it is woken with. `co` is what `leavable` has said.
 function scheduler.suspend(loop, wait, co)
   if co and not wait.done then
     wait.co, loop.waits[co] = co, wait
-    return went_on(yield(WAITING))
+    if yield(WAITING) == CANCELLED then error(scheduler.cancellation(), 0) end
+    return unpack(wait, 1, wait.n)
   end
   local fine, err = scheduler.in_place(loop, wait)
   if not fine then

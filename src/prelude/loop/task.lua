@@ -5,11 +5,11 @@ local native = ...
 local type, tostring, pairs, setmetatable, select, pcall = type, tostring, pairs, setmetatable, select, pcall
 local create, yield = coroutine.create, coroutine.yield
 local unpack = table.unpack or unpack
-local resume, log, forget = native.resume, native.log, native.forget
+local log, forget = native.log, native.forget
 local traceback = debug.traceback
 local scheduler = native.module("loop/scheduler")
 local timers = native.module("loop/timers")
-local WAITING, CANCELLED = scheduler.WAITING, scheduler.CANCELLED
+local CANCELLED = scheduler.CANCELLED
 
 -- What a coroutine yields that has done its work and can do the next.
 local IDLE = {}
@@ -21,12 +21,16 @@ Task.__index = Task
 
 -- ---- running --------------------------------------------------------------------------------------------------------
 
+local function pack(...)
+  return { n = select("#", ...), ... }
+end
+
 local function work(f, ...)
-  return work(yield(IDLE, f(...)))
+  return work(yield(IDLE, pack(f(...))))
 end
 
 -- The error of a task, whatever was raised: anything but nil.
-local function raised(loop, task, co, e)
+local function raised(task, co, e)
   local cancelled = task.cancelled and type(e) == "table" and e.code == "cancelled"
   if not cancelled then
     local fine, text = pcall(tostring, e)
@@ -38,10 +42,19 @@ local function raised(loop, task, co, e)
   return e
 end
 
+-- The native way of a call does not know of tasks that are cancelled: there is none while there are any.
+local function look_for_cancelled(loop)
+  local owners = loop.cancelling > 0 and {} or loop.owner
+  for peer in pairs(loop.peers) do peer.owners = owners end
+end
+
 -- It is over, with an error or with results.
-local function finish(loop, task, err, ...)
-  task.done, task.err, task.n = true, err, select("#", ...)
-  for i = 1, task.n do task[i] = (select(i, ...)) end
+local function finish(loop, task, err, results)
+  task.done, task.err, task.results = true, err, results
+  if task.cancelled then
+    loop.cancelling = loop.cancelling - 1
+    look_for_cancelled(loop)
+  end
   local joined = task.joined
   if joined then
     task.joined = nil
@@ -51,17 +64,16 @@ local function finish(loop, task, err, ...)
 end
 
 -- What becomes of a coroutine that has come back.
-local function settle(loop, task, co, ok, what, ...)
-  if ok and what == WAITING then return end
+local function settle(loop, task, co, ok, what, results)
   loop.owner[co], loop.waits[co] = nil, nil
   loop.tasks = loop.tasks - 1
   if ok and what == IDLE then
     local idle = loop.idle
     if #idle < KEPT then idle[#idle + 1] = co end
-    return finish(loop, task, nil, ...)
+    return finish(loop, task, nil, results)
   end
   if ok then what = "it yielded outside of call, sleep, await and join, and cannot be resumed" end
-  finish(loop, task, raised(loop, task, co, what))
+  finish(loop, task, raised(task, co, what))
 end
 
 -- Begin a task in a coroutine; for whoever runs the loop.
@@ -72,14 +84,13 @@ local function begin(loop, task, ...)
   task.co = co
   loop.owner[co] = task
   loop.tasks = loop.tasks + 1
-  local depth = loop.depth
-  loop.depth = depth + 1
-  settle(loop, task, co, resume(co, ...))
-  loop.depth = depth
+  scheduler.begin(loop, co, ...)
 end
 
 local function new(loop, name)
-  return setmetatable({ loop = loop, name = name, done = false, settle = settle }, Task)
+  return setmetatable({
+    loop = loop, name = name, conn = false, done = false, cancelled = false, settle = settle,
+  }, Task)
 end
 
 -- Its turn has come.
@@ -91,7 +102,7 @@ end
 local function go(loop, name, f, ...)
   local task, ready = new(loop, name), loop.ready
   local last = ready.last + 1
-  ready.last = last
+  ready.last, loop.rush = last, true
   ready[last] = { start = start, task = task, n = 1 + select("#", ...), f, ... }
   return task
 end
@@ -116,14 +127,22 @@ function Task:join()
     scheduler.suspend(loop, wait, co)
   end
   if self.err ~= nil then return nil, self.err end
-  return unpack(self, 1, self.n)
+  local results = self.results
+  return unpack(results, 1, results.n)
 end
 
 -- The call that a coroutine waits for is waited for no more. False if it waits for none.
 local function drop_call(loop, co)
   for peer in pairs(loop.peers) do
-    for id, wait in pairs(peer.waits) do
-      if wait == co or (type(wait) == "table" and wait.co == co) then
+    for id, waiting in pairs(peer.waits) do
+      if waiting == co then
+        peer.waits[id] = nil
+        forget(peer.conn, id)
+        return true
+      end
+    end
+    for id, wait in pairs(peer.long) do
+      if wait.co == co then
         peer.over(peer, id)
         forget(peer.conn, id)
         return true
@@ -137,8 +156,9 @@ end
 function Task:cancel()
   if self.done then return false end
   if self.cancelled then return true end
-  self.cancelled = true
   local loop, co = self.loop, self.co
+  self.cancelled, loop.cancelling = true, loop.cancelling + 1
+  look_for_cancelled(loop)
   if not co then
     finish(loop, self, scheduler.cancellation())
     return true

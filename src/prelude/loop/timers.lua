@@ -39,9 +39,9 @@ local function down(heap, timer, place)
   heap[place], timer.place = timer, place
 end
 
---- An empty heap.
-function timers.new()
-  return { count = 0, added = 0 }
+--- An empty heap. Its loop has its `rush` set when there is a timer that is sooner than all others.
+function timers.new(loop)
+  return { count = 0, added = 0, loop = loop }
 end
 
 --- Add a timer, which is in no heap.
@@ -50,6 +50,7 @@ function timers.add(heap, timer)
   heap.count, heap.added = count, added
   timer.number = added
   up(heap, timer, count)
+  if timer.place == 1 then heap.loop.rush = true end
 end
 
 --- Take a timer out; false if it is not in there.

@@ -72,6 +72,7 @@ function Watch:cancel()
     loop.places[place] = nil
     loop.set.remove(place)
     loop.sources = loop.sources - 1
+    scheduler.look(loop)
   end
   return true
 end
@@ -94,6 +95,7 @@ local function watch(loop, fd, events, f)
   self.place = loop.set.watch(fd, bits)
   loop.places[self.place] = self
   loop.sources = loop.sources + 1
+  scheduler.look(loop)
   return self
 end
 

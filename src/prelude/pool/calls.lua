@@ -34,7 +34,7 @@ local function queued(self, key, timeout)
   end)
   if timer then timer:cancel() end
   if member then
-    member.peer.inflight = member.peer.inflight - 1 -- the place that was kept for this call, which begins now
+    member.kept = member.kept - 1 -- the place that was kept for this call, which begins now
     if roster.waiting > 0 and not self.pending then
       self.pending = loop:after(0, function()
         self.pending = nil

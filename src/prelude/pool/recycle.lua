@@ -24,7 +24,7 @@ end
 --- The limits of one child: each a little less than it is for all, so that children of one age do not go together.
 function Recycle:limits()
   local function some(limit)
-    return limit and limit * (1 - self.jitter * self.random:real())
+    return limit and limit * (1 - self.jitter * self.random:double())
   end
   return { memory = some(self.memory), calls = some(self.calls) or HUGE, age = some(self.age) }
 end

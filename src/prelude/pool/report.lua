@@ -1,6 +1,7 @@
 -- What a pool tells of itself: a table for programs, and Prometheus' text format (version 0.0.4).
 --
 -- It refuses to change anything, and to fail: of a child that has just ended it tells what is known.
+local native = ...
 local pairs, tostring, sort, concat = pairs, tostring, table.sort, table.concat
 
 local report = {}
@@ -11,7 +12,7 @@ local function of_member(member, now)
   return {
     pid = member.pid, standin = child.standin, generation = member.generation, state = member.state,
     marked = member.marked, event = member.event, age = now - member.born, calls = member.calls,
-    inflight = member.peer.inflight, keys = member.keys, rate = member.rate or 0, rss = child.rss,
+    inflight = native.waiting(member.conn) + member.kept, keys = member.keys, rate = member.rate or 0, rss = child.rss,
     private = child.private, cpu = child.cpu, last_method = child.last_method, latency = stats.latency,
   }
 end

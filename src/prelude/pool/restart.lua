@@ -35,7 +35,7 @@ function Restart:delay(now)
   if count > 60 then count = 60 end
   local delay = self.first * 2 ^ count
   if delay > self.most then delay = self.most end
-  return delay * (0.75 + 0.5 * self.random:real()) -- those who fell together need not rise together
+  return delay * (0.75 + 0.5 * self.random:double()) -- those who fell together need not rise together
 end
 
 --- A restart happens now.

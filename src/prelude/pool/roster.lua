@@ -1,7 +1,9 @@
 -- Who takes a call: the child that has the key, or the one with the fewest calls in flight; and who waits for one.
 --
--- It refuses to know of processes: a member is its peer (for the number of its calls), its state and its generation.
-local next_of, setmetatable = next, setmetatable
+-- It refuses to know of processes: a member is its connection (for the number of its calls), the places that are kept in
+-- it for calls that are about to begin, its keys and its generation.
+local native = ...
+local next_of, setmetatable, waiting = next, setmetatable, native.waiting
 
 local Roster = {}
 Roster.__index = Roster
@@ -33,11 +35,11 @@ function Roster:least()
   if turn > count then turn = 1 end
   self.turn = turn
   local best = live[turn]
-  local load = best.peer.inflight
+  local load = waiting(best.conn) + best.kept
   if load > 0 then
     for i = 1, count do
       local other = live[i]
-      local its = other.peer.inflight
+      local its = waiting(other.conn) + other.kept
       if its < load then best, load = other, its end
     end
   end
@@ -51,7 +53,7 @@ local function newest(self)
     local member = live[i]
     if not best or member.generation > best.generation
       or member.generation == best.generation and (member.keys < best.keys
-        or member.keys == best.keys and member.peer.inflight < best.peer.inflight) then
+        or member.keys == best.keys and waiting(member.conn) < waiting(best.conn)) then
       best = member
     end
   end
@@ -68,7 +70,7 @@ function Roster:keyed(key)
     self.bound[key] = member
     member.keys = member.keys + 1
   end
-  if member.peer.inflight < self.most then return member end
+  if waiting(member.conn) + member.kept < self.most then return member end
 end
 
 --- The key is not used any more. The member that had it.
@@ -123,7 +125,7 @@ function Roster:pump()
       if member then
         self:dequeue(entry)
         -- Until its call is begun the place is kept for it.
-        member.peer.inflight = member.peer.inflight + 1
+        member.kept = member.kept + 1
         entry.go(member)
         if self.queue ~= queue then return end -- refused meanwhile
       end
