@@ -66,7 +66,7 @@ end
 -- Nothing is in flight either way, and no room lives in it.
 local function idle(self)
   local peer = self.peer
-  return peer.inflight == 0 and self.keys == 0 and (peer.active or 0) == 0
+  return native.waiting(self.conn) + self.kept == 0 and self.keys == 0 and (peer.active or 0) == 0
 end
 
 --- Stop a draining child if it is done.
@@ -151,7 +151,7 @@ local function start(pool, launch, shake)
   local peer, message, errno = launch()
   if not peer then return nil, message, errno end
   local self = setmetatable({
-    pool = pool, peer = peer, pid = peer.pid, state = "starting", generation = pool.generation, calls = 0, keys = 0,
+    pool = pool, peer = peer, conn = peer.conn, kept = 0, pid = peer.pid, state = "starting", generation = pool.generation, calls = 0, keys = 0,
     born = pool.now(), limits = pool.recycle:limits(), serial = pool.serial,
   }, Member)
   peer.owned = true -- with what it starts itself
