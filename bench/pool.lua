@@ -11,7 +11,7 @@ dofile(here .. "/library.lua")
 local fkrpc = require("fkrpc")
 local now = fkrpc.clock.monotonic_us
 
-local ROUNDS, CALLS, MOST_ADDED = 15, 4000, 1.0
+local PASSES, BATCH, MOST_ADDED = 201, 200, 1.0
 local TASKS, MOST_SECONDS, LEAST_RATIO = 8, 1.5, 1.7
 
 local function has(command)
@@ -26,39 +26,38 @@ end
 
 local COMMAND = { arg[-1] or "lua5.4", here .. "/pool_child.lua" }
 
+-- Microseconds a call, as the mean of BATCH.
+local function measure(f)
+  local began = now()
+  for _ = 1, BATCH do
+    local result, err = f()
+    if err ~= nil or result[2] ~= "two" then error("the child did not answer as it should: " .. tostring(err)) end
+  end
+  return (now() - began) / BATCH
+end
+
 local function call()
   local pool = assert(fkrpc.pool{ command = COMMAND, size = 4, handshake = "hello" })
   assert(pool:wait(30))
   local child = assert(fkrpc.spawn{ command = COMMAND, handshake = "hello" })
-  local kinds = {
-    plain = function() return child:call("echo", { 1, "two" }) end,
-    pool = function() return pool:call("echo", { 1, "two" }) end,
-  }
-  local order, medians, added = { "plain", "pool" }, { plain = {}, pool = {} }, {}
-  for round = 1, ROUNDS do
-    order[1], order[2] = order[2], order[1]
-    for _, kind in ipairs(order) do
-      local f, times = kinds[kind], {}
-      for i = 1, CALLS do
-        local began = now()
-        local result = f()
-        times[i] = now() - began
-        assert(result[2] == "two")
-      end
-      -- The clock ticks in microseconds: a median of means of ten is finer.
-      local means = {}
-      for i = 1, CALLS, 10 do
-        local sum = 0
-        for k = i, i + 9 do sum = sum + times[k] end
-        means[#means + 1] = sum / 10
-      end
-      medians[kind][round] = median(means)
+  local params = { 1, "two" }
+  local function plain() return child:call("echo", params) end
+  local function pooled() return pool:call("echo", params) end
+  local plain_times, pool_times, added = {}, {}, {}
+  -- A server's calls come from coroutines of its loop.
+  local task = pool.loop:go(function()
+    for pass = 1, PASSES do
+      if pass % 2 == 0 then plain_times[pass] = measure(plain) end
+      pool_times[pass] = measure(pooled)
+      if pass % 2 == 1 then plain_times[pass] = measure(plain) end
+      added[pass] = pool_times[pass] - plain_times[pass]
     end
-    added[round] = medians.pool[round] - medians.plain[round]
-  end
+    return true
+  end)
+  assert(task:join())
   local most = median(added)
-  print(("plain %.2f us, pool of 4 %.2f us, added %.2f us (bound %.2f)"):format(median(medians.plain),
-    median(medians.pool), most, MOST_ADDED))
+  print(("plain %.2f us, pool of 4 %.2f us, added %.2f us (bound %.2f)"):format(median(plain_times), median(pool_times),
+    most, MOST_ADDED))
   pool:close()
   child:stop()
   return most <= MOST_ADDED

@@ -67,21 +67,14 @@ function Pool:drain(pid)
   return nil, "the pool has no child with the pid " .. tostring(pid)
 end
 
---- Start a new generation, with `changes` to the options of the command; the old children go as the new are ready. A
---- pool that gave up tries again.
-function Pool:reload(changes)
-  if self.closing then return nil, "the pool is closed" end
-  if changes ~= nil then
-    options.check("pool", changes, process.known)
-    for name, value in pairs(changes) do self.given[name] = value end
-  end
+-- From here on new children are of the next generation, and take the places of the others.
+local function begin_generation(self)
   self.generation = self.generation + 1
   self.state, self.reason, self.debt, self.restart.times = "running", nil, 0, {}
   if self.retry then
     self.retry:cancel()
     self.retry = nil
   end
-  if self.renew then self:renew() end
   for member in pairs(self.members) do
     if member.state == "starting" or member.state == "spare" then
       member:stop()
@@ -90,6 +83,27 @@ function Pool:reload(changes)
     end
   end
   reconcile(self)
+end
+
+--- Start a new generation, with `changes` to the options of the command; the old children go as the new are ready. A
+--- pool that gave up tries again.
+function Pool:reload(changes)
+  if self.closing then return nil, "the pool is closed" end
+  if changes ~= nil then
+    options.check("pool", changes, process.known)
+    if changes.command or changes[1] then self.given.command = process.command_of(changes, "pool") end
+    for name, value in pairs(changes) do
+      if type(name) == "string" and name ~= "command" then self.given[name] = value end
+    end
+  end
+  if not self.renew then
+    begin_generation(self)
+  else
+    self.renew(function(message)
+      if message then return staff.give_up(self, "the program for the next generation does not load: " .. message) end
+      begin_generation(self)
+    end)
+  end
   return true
 end
 
@@ -147,6 +161,7 @@ function Pool:close()
   if next_of(self.members) ~= nil then
     self.loop:await(function(resume) resume_all = resume end)
   end
+  if self.zygote then self.zygote():close() end
   if self.on_closed then self.on_closed() end
   if self.own_loop then self.loop:close() end
 end
@@ -192,8 +207,9 @@ local function pool(given)
   local random = native.module("random")()
   local of_child = {}
   for name, value in pairs(given) do
-    if not OWN[name] then of_child[name] = value end
+    if type(name) == "string" and not OWN[name] then of_child[name] = value end
   end
+  of_child.command = process.command_of(given, "pool")
   local self = setmetatable({
     size = options.integer("pool", given, "size", 1, 1, 1000),
     warm = options.integer("pool", given, "warm", 0, 0, 1000),
@@ -217,8 +233,10 @@ local function pool(given)
     if command.trace then command.trace = command.trace .. "-" .. self.serial end
     return process.spawn(command)
   end
-  if given.prefork then native.module("pool/prefork").install(self, given.prefork) end
-  local started, message, errno = staff.start(self)
+  function self.again() reconcile(self) end
+  local started, message, errno = true, nil, nil
+  if given.prefork then started, message, errno = native.module("pool/prefork").install(self, given.prefork) end
+  if started then started, message, errno = staff.start(self) end
   if not started then
     if self.own_loop then self.loop:close() end
     return nil, message, errno

@@ -49,11 +49,11 @@ local function signal(self, number)
 end
 
 --- End the child: its input closes, then SIGTERM, then SIGKILL, each `grace` seconds later, to its whole group.
-function Member:stop()
+function Member:stop(failure)
   local was = self.state
   if was == "stopping" or was == "gone" then return end
   local grace = self.pool.grace
-  self.state = "stopping"
+  self.state, self.failure = "stopping", self.failure or failure
   self.pool:moved(self, was)
   self.peer.state = "stopping"
   self.peer:close_stdin()
@@ -146,6 +146,21 @@ function Member:overdue(now)
   return recycle.why(limits, self.calls, now - self.born, memory)
 end
 
+-- The conversation is over, and the process may still be there: it closed its output, or takes its time to free what
+-- it had. It is waited for, and made to end.
+local function silent(self)
+  local peer, watch = self.peer, nil
+  local function look_at_it()
+    if not peer:reap() then return end
+    watch:cancel()
+    peer:close()
+  end
+  if peer:reap() then return peer:close() end
+  local fd = native.process_fd(peer.process)
+  watch = fd and self.pool.loop:watch(fd, "r", look_at_it) or self.pool.loop:every(LOOK, look_at_it)
+  if self.state ~= "stopping" then self:stop("closed its output") end
+end
+
 --- Start one. The member; or nil, message, errno if there is no such process.
 local function start(pool, launch, shake)
   local peer, message, errno = launch()
@@ -157,7 +172,7 @@ local function start(pool, launch, shake)
   peer.owned = true -- with what it starts itself
   peer.on_death = function(_, certificate) gone(self, certificate) end
   for name, handler in pairs(pool.handlers) do peer:on(name, handler) end
-  pool.loop:add(peer)
+  pool.loop:add(peer, { on_end = function() silent(self) end })
   return self, function() shake_hands(self, shake.how, shake.patience, pool.handlers.hello) end
 end
 

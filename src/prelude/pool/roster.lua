@@ -16,6 +16,7 @@ end
 --- A member takes no new calls any more. True if it did.
 function Roster:leave(member)
   local live = self.live
+  if self.latest == member then self.latest = nil end
   for i = 1, #live do
     if live[i] == member then
       live[i] = live[#live]
@@ -26,24 +27,23 @@ function Roster:leave(member)
   return false
 end
 
---- The member with the fewest calls in flight; nil if each has as many as it may, or there is none.
+--- The member with the fewest calls in flight: the one that had the last call, if it has none, since its memory is in
+--- the processor's caches. Nil if each has as many as it may, or there is none.
 function Roster:least()
-  local live = self.live
-  local count = #live
-  if count == 0 then return nil end
-  local turn = self.turn + 1
-  if turn > count then turn = 1 end
-  self.turn = turn
-  local best = live[turn]
-  local load = waiting(best.conn) + best.kept
-  if load > 0 then
-    for i = 1, count do
+  local best = self.latest
+  local load = best and waiting(best.conn) + best.kept
+  if load ~= 0 then
+    local live = self.live
+    load = self.most
+    for i = 1, #live do
       local other = live[i]
       local its = waiting(other.conn) + other.kept
       if its < load then best, load = other, its end
     end
+    if load == self.most then return nil end
+    self.latest = best
   end
-  if load < self.most then return best end
+  return best
 end
 
 -- New keys go to the newest children; among them to the one with the fewest keys, since a key stays.
@@ -147,7 +147,7 @@ end
 --- Nobody yet; each member has at most `most` calls in flight.
 local function new(most)
   return setmetatable({
-    live = {}, bound = {}, turn = 0, most = most, queue = {}, first = 1, last = 0, waiting = 0,
+    live = {}, bound = {}, most = most, queue = {}, first = 1, last = 0, waiting = 0,
   }, Roster)
 end
 

@@ -53,7 +53,7 @@ end
 
 -- A child that ended too soon, or could not be started, is started again after a while, unless that happens too often.
 local function restart_later(self)
-  if self.retry or self.state == "failed" then return end
+  if self.retry or self.hold or self.state == "failed" then return end
   local delay = self.restart:delay(now())
   if not delay then
     return give_up(self, ("gave up after %d restarts in %g s; the last child: %s"):format(
@@ -61,7 +61,7 @@ local function restart_later(self)
   end
   self.retry = self.loop:after(delay, function()
     self.retry = nil
-    if self.closing or self.debt == 0 then return end
+    if self.closing or self.hold or self.debt == 0 then return end
     self.restart:count(now())
     self.counts.restarts = (self.counts.restarts or 0) + 1
     local started, message = start(self)
@@ -101,7 +101,7 @@ function reconcile(self)
   local missing = self.size + self.warm + (count.marked < overlap and count.marked or overlap - overlap % 1)
     - count.ready - count.spare - count.starting
   if self.debt > missing then self.debt = missing > 0 and missing or 0 end
-  if self.state == "failed" then missing = 0 end
+  if self.state == "failed" or self.hold then missing = self.debt end
   for _ = 1, missing - self.debt do
     local started, message = start(self)
     if not started then
@@ -129,7 +129,7 @@ local function ended(self, member, was)
   if certificate and certificate.reason then
     reason = reason and reason .. "; " .. certificate.reason or certificate.reason
   end
-  if was == "stopping" then
+  if was == "stopping" and not member.failure then
     emit(self, member.why and "recycled" or "stopped", member,
       { why = member.why, reason = member.text, memory = member.memory, certificate = certificate })
   else
@@ -190,5 +190,5 @@ local function look(self)
 end
 
 return {
-  now = now, start = start, reconcile = reconcile, candidates = candidates, mark = mark, moved = moved, look = look,
+  now = now, start = start, give_up = give_up, reconcile = reconcile, candidates = candidates, mark = mark, moved = moved, look = look,
 }
