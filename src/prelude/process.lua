@@ -34,32 +34,32 @@ function Child:__tostring()
   return "fkrpc.child: pid " .. ("%d"):format(self.pid) .. (native.stats(self.conn).open and "" or " (closed)")
 end
 
-local function command_of(given)
+local function command_of(where, given)
   local command = given.command
   if command == nil then
     command = {}
     for i = 1, #given do command[i] = given[i] end
   elseif type(command) ~= "table" then
-    error("fkrpc.spawn: option 'command' must be a table of strings, not a " .. type(command), 3)
+    error("fkrpc." .. where .. ": option 'command' must be a table of strings, not a " .. type(command), 3)
   elseif given[1] ~= nil then
-    error("fkrpc.spawn: give the command either as 'command' or as the array part, not both", 3)
+    error("fkrpc." .. where .. ": give the command either as 'command' or as the array part, not both", 3)
   end
-  if #command == 0 then error("fkrpc.spawn: no command: fkrpc.spawn{ \"lua5.4\", \"entry.lua\" }", 3) end
+  if #command == 0 then error("fkrpc." .. where .. ": no command: fkrpc." .. where .. "{ \"lua5.4\", \"entry.lua\" }", 3) end
   for i = 1, #command do
     if type(command[i]) ~= "string" then
-      error("fkrpc.spawn: item " .. i .. " of the command must be a string, not a " .. type(command[i]), 3)
+      error("fkrpc." .. where .. ": item " .. i .. " of the command must be a string, not a " .. type(command[i]), 3)
     end
   end
   return command
 end
 
 -- { NAME = "value", OTHER = false } as a flat list; false removes a variable.
-local function environment_of(env)
+local function environment_of(where, env)
   if env == nil then return nil end
   local flat = {}
   for name, value in pairs(env) do
     if type(name) ~= "string" or (type(value) ~= "string" and value ~= false) then
-      error("fkrpc.spawn: option 'env' must map names to strings (or false to remove one), not "
+      error("fkrpc." .. where .. ": option 'env' must map names to strings (or false to remove one), not "
         .. tostring(name) .. " to a " .. type(value), 3)
     end
     flat[#flat + 1] = name
@@ -68,17 +68,9 @@ local function environment_of(env)
   return flat
 end
 
---- Start a program. The peer of its other end, or nil, message, errno.
-local function spawn(given)
-  given = options.check("spawn", given, KNOWN)
-  local command = command_of(given)
-  local env = environment_of(options.typed("spawn", given, "env", "table"))
-  local cwd = options.typed("spawn", given, "cwd", "string")
-  local arguments, name = wire.arguments("spawn", given)
-  local process, message, errno = native.spawn(command, env, cwd)
-  if not process then return nil, message, errno end
-  local conn
-  conn, message, errno = native.adopt(process, unpack(arguments, 1, 10))
+-- The child of a process that runs, or nil, message, errno.
+local function child(process, given, arguments, name)
+  local conn, message, errno = native.adopt(process, unpack(arguments, 1, 10))
   if not conn then return nil, message, errno end
   local pid = native.process_pid(process)
   name = ("child %d, %s"):format(pid, name)
@@ -95,4 +87,16 @@ local function spawn(given)
   return self
 end
 
-return { spawn = spawn }
+--- Start a program. The peer of its other end, or nil, message, errno.
+local function spawn(given)
+  given = options.check("spawn", given, KNOWN)
+  local command = command_of("spawn", given)
+  local env = environment_of("spawn", options.typed("spawn", given, "env", "table"))
+  local cwd = options.typed("spawn", given, "cwd", "string")
+  local arguments, name = wire.arguments("spawn", given)
+  local process, message, errno = native.spawn(command, env, cwd)
+  if not process then return nil, message, errno end
+  return child(process, given, arguments, name)
+end
+
+return { spawn = spawn, child = child, command_of = command_of, environment_of = environment_of }

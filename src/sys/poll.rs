@@ -58,6 +58,22 @@ pub fn either(
     })
 }
 
+/// Waits until one of two descriptors can be read: which of them.
+///
+/// # Errors
+/// As [`readable`].
+#[cfg(target_os = "linux")]
+pub(super) fn both(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<(bool, bool)> {
+    let entry = |fd: BorrowedFd<'_>| libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let mut entries = [entry(one), entry(other)];
+    wait(&mut entries, None)?;
+    Ok((entries[0].revents != 0, entries[1].revents != 0))
+}
+
 fn wait(entries: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<bool> {
     // A time too far away for the clock is for ever.
     let deadline = timeout.and_then(|rest| Instant::now().checked_add(rest));

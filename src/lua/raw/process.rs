@@ -23,11 +23,47 @@ pub struct Child {
 }
 
 impl Child {
+    /// The process, which nobody else refers to while a raw function runs.
+    #[cfg(target_os = "linux")]
+    pub(super) fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
     /// Its stdin's write end and its stdout's read end, once.
     pub fn take_pipes(&mut self) -> Option<(std::os::fd::OwnedFd, std::os::fd::OwnedFd)> {
         let input = self.process.input.take();
         let output = self.process.output.take();
         input.zip(output)
+    }
+}
+
+/// Room for a process as userdata on top of the stack, without its metatable.
+///
+/// # Safety
+/// In a raw function; may raise.
+pub(super) unsafe fn new_place(lua: *mut lua_State) -> *mut Child {
+    // SAFETY: may raise; nothing is owned.
+    unsafe { ffi::lua_newuserdata(lua, size_of::<Child>()).cast() }
+}
+
+/// Write a process into its place.
+///
+/// # Safety
+/// The place is a new one.
+pub(super) unsafe fn put(place: *mut Child, process: Process) {
+    // SAFETY: by contract.
+    unsafe { place.write(Child { process }) }
+}
+
+/// Give the userdata at `index`, whose place is written, its metatable.
+///
+/// # Safety
+/// In a raw function, with such a userdata there.
+pub(super) unsafe fn finish(lua: *mut lua_State, index: c_int) {
+    // SAFETY: as for connections.
+    unsafe {
+        ffi::lua_rawgeti(lua, ANCHORS, anchor::PROCESS);
+        ffi::lua_setmetatable(lua, index);
     }
 }
 
@@ -66,7 +102,10 @@ pub unsafe extern "C-unwind" fn collect(lua: *mut lua_State) -> c_int {
 }
 
 /// The strings of the array at `index`, as long as they are strings. They stay alive because the table holds them.
-unsafe fn strings<'a>(lua: *mut lua_State, index: c_int) -> Result<Vec<&'a OsStr>, TryReserveError> {
+///
+/// # Safety
+/// In a raw function, with a table there that stays on the stack.
+pub(super) unsafe fn strings<'a>(lua: *mut lua_State, index: c_int) -> Result<Vec<&'a OsStr>, TryReserveError> {
     // SAFETY: raw reads, no conversions: nothing raises.
     unsafe {
         let mut found = Vec::new();
@@ -84,10 +123,13 @@ unsafe fn strings<'a>(lua: *mut lua_State, index: c_int) -> Result<Vec<&'a OsStr
 }
 
 /// Changes to the environment: names and values.
-type Changes<'a> = Vec<(&'a OsStr, Option<&'a OsStr>)>;
+pub(super) type Changes<'a> = Vec<(&'a OsStr, Option<&'a OsStr>)>;
 
 /// The pairs of the array `{ name, value or false, ... }` at `index`; false removes a variable.
-unsafe fn environment<'a>(lua: *mut lua_State, index: c_int) -> Result<Changes<'a>, TryReserveError> {
+///
+/// # Safety
+/// As [`strings`].
+pub(super) unsafe fn environment<'a>(lua: *mut lua_State, index: c_int) -> Result<Changes<'a>, TryReserveError> {
     // SAFETY: as `strings`.
     unsafe {
         let mut pairs = Vec::new();

@@ -4,8 +4,11 @@
 //! are not close-on-exec, and a pipe that leaks into a child never ends. It refuses to return a process whose program
 //! could not be executed: that is an error here, with its errno.
 
+#![allow(unsafe_code)]
+
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -47,6 +50,25 @@ pub fn spawn(command: &Command<'_>) -> Result<Process, SysError> {
         }
     }
     start(command).map_err(|error| command.failure(&error))
+}
+
+/// Starts `command` with `socket` for its stdin, and with our stderr for its stdout; `input` is our end, if there is one.
+#[cfg(target_os = "linux")]
+pub(in crate::sys) fn with_socket(
+    command: &Command<'_>,
+    socket: OwnedFd,
+    input: Option<OwnedFd>,
+) -> Result<Process, SysError> {
+    abandoned::reap();
+    // SAFETY: 2 is borrowed for this one call; where it is closed the copy fails.
+    let stderr = fd::dup_cloexec(unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) }, 3);
+    let started = stderr.and_then(|stderr| exec::start(command, socket, stderr));
+    let pid = started.map_err(|error| command.failure(&error))?;
+    Ok(Process {
+        input,
+        output: None,
+        child: Child::new(pid),
+    })
 }
 
 fn start(command: &Command<'_>) -> io::Result<Process> {

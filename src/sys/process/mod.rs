@@ -17,6 +17,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 pub use abandoned::reap as reap_abandoned;
+#[cfg(target_os = "linux")]
+pub(super) use command::with_socket;
 pub use command::{spawn, Command};
 
 use child::Child;
@@ -49,6 +51,16 @@ pub struct Process {
 }
 
 impl Process {
+    /// Takes charge of a child of this process that somebody else has started, and of these pipes to it.
+    #[cfg(target_os = "linux")]
+    pub(super) fn adopted(pid: i32, input: OwnedFd, output: OwnedFd) -> Self {
+        Self {
+            input: Some(input),
+            output: Some(output),
+            child: Child::new(pid),
+        }
+    }
+
     /// The process id. After the end was seen it may belong to somebody else.
     #[must_use]
     pub fn pid(&self) -> i32 {
