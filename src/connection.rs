@@ -213,7 +213,9 @@ impl Connection {
             if self.signals.is_some() {
                 match self.woken(wait.deadline) {
                     Woken::Signal => continue,
-                    Woken::TimedOut if !self.is_over(wait.deadline) => continue, // there may be more to forward
+                    Woken::TimedOut if !self.is_over(wait.deadline) && self.wire.unseen_end() != Some(true) => {
+                        continue; // there may be more to forward
+                    }
                     _ => {}
                 }
             }
@@ -246,12 +248,13 @@ impl Connection {
             let left = at.saturating_sub(clock::monotonic_us());
             Duration::from_micros(u64::try_from(left).unwrap_or(0))
         });
-        // What is to be forwarded is looked for now and then.
-        let left = match &self.captured {
-            Some(_) => Some(left.unwrap_or(LOOK).min(LOOK)),
-            None => left,
+        // What is to be forwarded is looked for now and then, and so is an end that cannot be polled.
+        let left = if self.captured.is_some() || self.wire.unseen_end().is_some() {
+            Some(left.unwrap_or(LOOK).min(LOOK))
+        } else {
+            left
         };
-        signals::wait(input, left).unwrap_or(Woken::Readable)
+        signals::wait(input, self.wire.end_fd(), left).unwrap_or(Woken::Readable)
     }
 
     fn is_over(&self, deadline: Option<i64>) -> bool {

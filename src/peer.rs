@@ -132,6 +132,8 @@ pub struct Stats {
     pub received: u64,
     /// Requests and notifications among them.
     pub requests: u64,
+    /// Calls begun.
+    pub calls: u64,
     /// Replies among them that somebody waited for.
     pub replies: u64,
     /// Replies nobody waited for, and errors without an id.
@@ -187,6 +189,10 @@ pub struct Peer {
     slots: Slots,
     batches: Batches,
     last_id: i64,
+    /// The method called last, where that is wanted.
+    pub last_method: Vec<u8>,
+    /// It is wanted.
+    pub keeps_method: bool,
     /// The reply to any call that waits is handed out when it comes, not only to the awaited one.
     pub concurrent: bool,
     /// The call whose reply was handed out last.
@@ -233,6 +239,8 @@ impl Peer {
             slots: Slots::default(),
             batches: Batches::default(),
             last_id: 0,
+            last_method: Vec::new(),
+            keeps_method: false,
             concurrent: false,
             replied: 0,
             manner: None,
@@ -262,6 +270,7 @@ impl Peer {
             }
         }
         let since = self.now();
+        self.stats.calls += 1;
         self.pending.push(Pending {
             id: self.last_id,
             arrived: None,
@@ -269,6 +278,16 @@ impl Peer {
             since,
         });
         Ok(self.last_id)
+    }
+
+    /// Remember the method that is called now, where that is wanted and there is memory.
+    pub fn note_method(&mut self, method: &[u8]) {
+        if self.keeps_method {
+            self.last_method.clear();
+            if self.last_method.try_reserve(method.len()).is_ok() {
+                self.last_method.extend_from_slice(method);
+            }
+        }
     }
 
     /// Nobody waits for this call any more; a late reply counts as a stray.

@@ -2,13 +2,16 @@
 //!
 //! It refuses to know messages: bytes in, bytes out.
 
+mod ended;
 mod send;
 
+pub use ended::End;
 pub use send::Patience;
 
 use crate::codec::{CodecError, ErrorKind};
 use crate::frame::Inbox;
 use crate::sys::output::Output;
+use crate::sys::process::Watch;
 use crate::sys::shared::Shared;
 use crate::sys::signal::SigpipeGuard;
 use crate::sys::{clock, fd, poll};
@@ -47,6 +50,8 @@ pub enum Wire {
         output: Option<Output>,
         /// Turns a write to a closed pipe into an error instead of the process's death.
         sigpipe: SigpipeGuard,
+        /// The process at the other end, whose end is the wire's, too.
+        end: Option<End>,
     },
     /// One side of a pair in memory.
     Memory {
@@ -69,7 +74,24 @@ impl Wire {
             input,
             output: Some(Output::new(output)),
             sigpipe: SigpipeGuard::install()?,
+            end: None,
         })
+    }
+
+    /// The wire ends when this process has, even where somebody else holds its pipes open.
+    pub fn ends_with(&mut self, process: Watch) {
+        if let Wire::Descriptors { end, .. } = self {
+            *end = Some(End::new(process));
+        }
+    }
+
+    /// What tells that the other end's process has ended, if that can be polled.
+    #[must_use]
+    pub fn end_fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Wire::Descriptors { end: Some(end), .. } => end.fd(),
+            _ => None,
+        }
     }
 
     /// Two wires, each the other's end.
@@ -88,6 +110,9 @@ impl Wire {
     /// What `read(2)` (`EINTR`, too) or `poll(2)` says; `OutOfMemory` when the inbox cannot grow.
     pub fn receive(&mut self, inbox: &mut Inbox, deadline: Option<i64>) -> io::Result<Received> {
         match self {
+            Wire::Descriptors {
+                input, end: Some(end), ..
+            } => end.receive(input.as_fd(), inbox, deadline),
             Wire::Descriptors { input, .. } => {
                 let mut wait = deadline.is_some();
                 loop {
@@ -147,6 +172,17 @@ impl Wire {
     pub fn output(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Wire::Descriptors { output, .. } => output.as_ref().map(AsFd::as_fd),
+            _ => None,
+        }
+    }
+
+    /// Whether the other end's process has ended, where that cannot be polled; `None` where it can, or there is none.
+    #[must_use]
+    pub fn unseen_end(&self) -> Option<bool> {
+        match self {
+            Wire::Descriptors { end: Some(end), .. } if end.fd().is_none() => {
+                Some(end.wait(None, None, Some(Duration::ZERO)).is_ok_and(|ready| ready.end))
+            }
             _ => None,
         }
     }

@@ -194,10 +194,14 @@ function cancel.call(self, method, params, options)
   if token and token.done then return nil, cancel.error(token) end
   peers.prepare(self)
   local id, deadline = native.begin(self.conn, self.handlers, method, params, timeout)
-  if id == nil then return nil, deadline end
+  if id == nil then
+    if self.mourn then self:mourn(deadline, method) end
+    return nil, deadline
+  end
   if listener then cancel.listen(self, params, listener) end
   local slot, a, b, c = native.wait(self.conn, self.handlers, id, deadline)
   if slot ~= nil then a, b = peers.settle(self, slot, a, b, c, id, deadline, token) end
+  if b ~= nil and self.mourn then self:mourn(b, method) end
   cancel.finish(self, id, params, listener, token, b)
   return a, b
 end

@@ -121,8 +121,11 @@ end
 local function fail_all(self, message, code)
   local id, wait = next_of(self.waits)
   while id do
-    forget(self.conn, id)
-    conclude(self, wait, nil, local_error(code or "closed", message))
+    local err = code and local_error(code, message) or peers.closed(self, message, wait.method)
+    if not wait.done then -- a child's end, which was found just now, may have failed it
+      forget(self.conn, id)
+      conclude(self, wait, nil, err)
+    end
     id, wait = next_of(self.waits)
   end
 end
@@ -220,7 +223,7 @@ function Concurrent:step(timeout)
   if event == "timeout" or event == "nothing" then return false end
   if unblock(self, event, detail) then return true end
   if event == "signal" then return nil, local_error(event, native.take_signal()) end
-  return nil, local_error("closed", detail or (event == "eof" and "the other end closed the connection")
+  return nil, peers.closed(self, detail or (event == "eof" and "the other end closed the connection")
     or "the connection is " .. event)
 end
 
@@ -239,8 +242,11 @@ function Concurrent:call(method, params, options)
   local leave = slot and can_yield()
   if not leave and self.depth >= MAX_DEPTH then return nil, too_deep() end
   local id, deadline = begin(self.conn, self.handlers, method, params, timeout)
-  if id == nil then return nil, deadline end
-  local wait = setmetatable({ peer = self, id = id, deadline = deadline, token = token }, Wait)
+  if id == nil then
+    if self.mourn then self:mourn(deadline, method) end
+    return nil, deadline
+  end
+  local wait = setmetatable({ peer = self, id = id, deadline = deadline, token = token, method = method }, Wait)
   self.waits[id] = wait
   if deadline then self.timed = self.timed + 1 end
   if token then token.calls[wait] = true end

@@ -30,6 +30,13 @@ local function local_error(code, message)
   return setmetatable({ code = code, message = message }, native.error_metatable)
 end
 
+-- The error of whoever has nothing to expect from this connection any more; a child's says how it has ended.
+local function closed(self, message, method)
+  local err = local_error("closed", message)
+  if self.mourn then self:mourn(err, method) end
+  return err
+end
+
 -- ---- serving --------------------------------------------------------------------------------------------------------
 
 -- The error object for whatever a handler raised. One with a code goes out unchanged; of anything else the caller sees
@@ -200,7 +207,7 @@ function Peer:step(timeout)
   if event == "handled" then return true end
   if event == "timeout" or event == "nothing" or event == "again" then return false end
   if event == "signal" then return nil, local_error("signal", native.take_signal()) end
-  return nil, local_error("closed", detail or (event == "eof" and "the other end closed the connection")
+  return nil, closed(self, detail or (event == "eof" and "the other end closed the connection")
     or "the connection is " .. event)
 end
 
@@ -240,8 +247,9 @@ function Peer:call(method, params, options)
   if depth >= MAX_DEPTH then return nil, too_deep() end
   if not self.answering[depth] then prepare(self) end
   local slot, a, b, c, id, deadline = request(self.conn, self.handlers, method, params)
-  if slot == nil then return a, b end
-  return settle(self, slot, a, b, c, id, deadline)
+  if slot ~= nil then a, b = settle(self, slot, a, b, c, id, deadline) end
+  if b ~= nil and self.mourn then self:mourn(b, method) end
+  return a, b
 end
 
 --- Call a method and return its result; raise the error object if it failed.
@@ -271,7 +279,7 @@ function Peer:receive_raw(timeout)
   if bytes then return bytes end
   if event == "timeout" or event == "nothing" then return false end
   if event == "garbage" then return nil, local_error(event, detail) end
-  return nil, local_error("closed", detail or (event == "eof" and "the other end closed the connection")
+  return nil, closed(self, detail or (event == "eof" and "the other end closed the connection")
     or "the connection is " .. event)
 end
 
@@ -359,7 +367,7 @@ local function new(conn, name, settings)
 end
 
 return {
-  new = new, methods = Peer, settle = settle, prepare = prepare, local_error = local_error,
+  new = new, methods = Peer, settle = settle, prepare = prepare, local_error = local_error, closed = closed,
   -- For handlers that run interleaved.
   MAX_DEPTH = MAX_DEPTH, too_deep = too_deep, refusal = refusal, waiting = waiting, answering = answering,
   finish = finish,

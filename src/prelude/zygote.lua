@@ -1,23 +1,15 @@
 -- fkrpc.zygote: load a script once and start processes from it, each a child like one of fkrpc.spawn's.
 local native = ...
-local type, error, tostring, setmetatable = type, error, tostring, setmetatable
-local options, wire, process = native.module("options"), native.module("wire"), native.module("process")
+local type, error, tostring, pairs, setmetatable = type, error, tostring, pairs, setmetatable
+local options, process = native.module("options"), native.module("process")
 
-local KNOWN = options.set("command", "env", "cwd", "timeout")
+local KNOWN = options.set("command", "env", "cwd", "stderr", "timeout")
 KNOWN[1] = true -- the command may be the array part
-local COPY = wire.known("env", "cwd", "timeout")
 -- Seconds for a script to load, or for a copy to be made.
 local TIMEOUT = 10
 
 local Zygote = { __name = "fkrpc.zygote" }
 Zygote.__index = Zygote
-
-local function seconds(where, given, default)
-  local value = options.typed(where, given, "timeout", "number", 4)
-  if value == nil then return default end
-  if not (value >= 0) then error("fkrpc." .. where .. ": option 'timeout' must be seconds", 3) end
-  return value
-end
 
 -- A failure after which there is nothing to be had any more, with how the process ended.
 local function failed(self, message, errno)
@@ -45,21 +37,26 @@ function Zygote:ready(timeout)
   return ready
 end
 
---- A process copied from the loaded script. The peer of its other end, or nil, message, errno.
+--- A process copied from the loaded script, with fkrpc.spawn's options: the peer of its other end, or nil, message,
+--- errno.
 function Zygote:spawn(given)
-  given = options.check("zygote.spawn", given, COPY)
-  local env = process.environment_of("zygote.spawn", options.typed("zygote.spawn", given, "env", "table"))
-  local cwd = options.typed("zygote.spawn", given, "cwd", "string")
-  local timeout = seconds("zygote.spawn", given, self.timeout)
-  local arguments, name = wire.arguments("zygote.spawn", given)
-  local ready, message, errno = self:ready(timeout)
+  local passed = { [process.ZYGOTE] = self }
+  for name, value in pairs(given or {}) do passed[name] = value end
+  if passed.command or passed[1] then
+    error("bad argument #1 to 'spawn' (the command is the zygote's)", 2)
+  end
+  local ready, message, errno = self:ready()
   if ready == false then return nil, tostring(self) .. " has not loaded its script yet", 110 end -- ETIMEDOUT
   if not ready then return nil, message, errno end
-  local copy
-  copy, message, errno = native.zygote_copy(self.process, timeout, env, cwd)
-  if not copy then return failed(self, message, errno) end
+  return process.spawn(passed)
+end
+
+-- What fkrpc.spawn calls in place of starting a program.
+local function copy(self, ...)
+  local copied, message, errno = native.zygote_copy(self.process, self.timeout, ...)
+  if not copied then return failed(self, message, errno) end
   self.copies = self.copies + 1
-  return process.child(copy, given, arguments, name)
+  return copied
 end
 
 --- `{ pid, state = "loading" | "ready" | "dead", copies }`
@@ -87,16 +84,19 @@ end
 --- Start a program that will be copied where it calls fkrpc.stdio. The zygote, or nil, message, errno.
 local function zygote(given)
   given = options.check("zygote", given, KNOWN)
-  local command = process.command_of("zygote", given)
-  local env = process.environment_of("zygote", options.typed("zygote", given, "env", "table")) or {}
+  local command = process.command_of(given, "zygote")
+  local env = process.environment_of(options.typed("zygote", given, "env", "table") or {}, "zygote")
   local cwd = options.typed("zygote", given, "cwd", "string")
-  local timeout = seconds("zygote", given, TIMEOUT)
+  local stderr = options.choice("zygote", given, "stderr", process.STDERR, "relay")
+  local timeout = options.typed("zygote", given, "timeout", "number") or TIMEOUT
+  if not (timeout >= 0) then error("fkrpc.zygote: option 'timeout' must be seconds", 2) end
   if not native.zygote_start then return nil, "fkrpc.zygote needs Linux", 38 end -- ENOSYS
-  env[#env + 1], env[#env + 2] = "FKRPC_ZYGOTE", "0:0:0"
-  local started, message, errno = native.zygote_start(command, env, cwd)
+  env[#env + 1] = "FKRPC_ZYGOTE"
+  env[#env + 1] = "0:0:0"
+  local started, message, errno = native.zygote_start(command, env, cwd, stderr)
   if not started then return nil, message, errno end
   return setmetatable({
-    process = started, pid = native.process_pid(started), timeout = timeout, copies = 0,
+    process = started, pid = native.process_pid(started), timeout = timeout, copies = 0, copy = copy,
   }, Zygote)
 end
 

@@ -39,6 +39,14 @@ pub fn read_once(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(count.unsigned_abs())
 }
 
+/// How many bytes of a pipe can be read without waiting (ioctl(2), `FIONREAD`); 0 where that cannot be known.
+pub fn unread(fd: BorrowedFd<'_>) -> usize {
+    let mut count: libc::c_int = 0;
+    // SAFETY: the call writes one int.
+    unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &raw mut count) };
+    usize::try_from(count).unwrap_or(0)
+}
+
 /// Writes all of `bytes`: short writes are continued, interrupted ones made again, and where a descriptor that somebody
 /// made non-blocking is full this waits until it takes more.
 ///

@@ -144,6 +144,27 @@ impl Output {
     }
 }
 
+/// Write what `number` takes of `bytes` without waiting; the rest is dropped, and so is all of it where nothing is open.
+/// SIGPIPE must be blocked or handled.
+pub(super) fn offer(number: i32, bytes: &[u8]) {
+    // SAFETY: borrowed for this call only; where it is closed the system says EBADF.
+    let fd = unsafe { BorrowedFd::borrow_raw(number) };
+    let Ok(copy) = fd::dup_cloexec(fd, libc::STDERR_FILENO + 1) else {
+        return;
+    };
+    let way = match kind(fd) {
+        libc::S_IFSOCK => Way::Socket,
+        libc::S_IFREG => Way::Plain,
+        _ if cfg!(target_os = "linux") => Way::NoWait,
+        _ => Way::Sliced,
+    };
+    let output = Output::with_way(copy, way);
+    let mut rest = bytes;
+    while let (false, Ok(count @ 1..)) = (rest.is_empty(), output.write(rest)) {
+        rest = rest.get(count..).unwrap_or_default();
+    }
+}
+
 impl AsFd for Output {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()

@@ -1,6 +1,6 @@
 //! Waiting until a descriptor can be read, another one written.
 //!
-//! It refuses to watch more than these two: the loop that does is another file. Where only the wire is watched, block in
+//! It refuses to watch more than these two and a process's end: the loop that does is another file. Where only the wire is watched, block in
 //! [`super::fd::read`] instead, a poll before every read costs as much as a tenth of an answer.
 #![allow(unsafe_code)]
 
@@ -30,6 +30,8 @@ pub struct Ready {
     pub input: bool,
     /// Bytes are taken, or never will be.
     pub output: bool,
+    /// The third descriptor can be read.
+    pub end: bool,
 }
 
 /// Waits until one of two descriptors is ready: `input` to be read, `output` to be written to. Neither: `timeout` has
@@ -42,39 +44,42 @@ pub fn either(
     output: Option<BorrowedFd<'_>>,
     timeout: Option<Duration>,
 ) -> io::Result<Ready> {
+    first_of(input, output, None, timeout)
+}
+
+/// The same, or until `end` can be read: what stands for a process whose end is waited for, too.
+///
+/// # Errors
+/// As [`readable`].
+pub fn first_of(
+    input: Option<BorrowedFd<'_>>,
+    output: Option<BorrowedFd<'_>>,
+    end: Option<BorrowedFd<'_>>,
+    timeout: Option<Duration>,
+) -> io::Result<Ready> {
     // poll(2) passes over negative numbers.
     let entry = |fd: Option<BorrowedFd<'_>>, events| libc::pollfd {
         fd: fd.map_or(-1, |fd| fd.as_raw_fd()),
         events,
         revents: 0,
     };
-    let mut entries = [entry(input, libc::POLLIN), entry(output, libc::POLLOUT)];
+    let mut entries = [
+        entry(input, libc::POLLIN),
+        entry(output, libc::POLLOUT),
+        entry(end, libc::POLLIN),
+    ];
     if !wait(&mut entries, timeout)? {
         return Ok(Ready::default());
     }
     Ok(Ready {
         input: entries[0].revents != 0,
         output: entries[1].revents != 0,
+        end: entries[2].revents != 0,
     })
 }
 
-/// Waits until one of two descriptors can be read: which of them.
-///
-/// # Errors
-/// As [`readable`].
-#[cfg(target_os = "linux")]
-pub(super) fn both(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<(bool, bool)> {
-    let entry = |fd: BorrowedFd<'_>| libc::pollfd {
-        fd: fd.as_raw_fd(),
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    let mut entries = [entry(one), entry(other)];
-    wait(&mut entries, None)?;
-    Ok((entries[0].revents != 0, entries[1].revents != 0))
-}
-
-fn wait(entries: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<bool> {
+/// poll(2): `false` when the time is over. The entries are filled in even where one is not open, which is an error.
+pub(super) fn wait(entries: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<bool> {
     // A time too far away for the clock is for ever.
     let deadline = timeout.and_then(|rest| Instant::now().checked_add(rest));
     loop {

@@ -140,29 +140,33 @@ pub fn take() -> Option<&'static str> {
     Some(name)
 }
 
-/// Wait until `input` can be read or a signal is there, at most `timeout`.
+/// Wait until `input` or `end` can be read or a signal is there, at most `timeout`.
 ///
 /// # Errors
 /// What poll(2) says.
-pub fn wait(input: BorrowedFd<'_>, timeout: Option<Duration>) -> io::Result<Woken> {
+pub fn wait(input: BorrowedFd<'_>, end: Option<BorrowedFd<'_>>, timeout: Option<Duration>) -> io::Result<Woken> {
     let deadline = timeout.and_then(|rest| std::time::Instant::now().checked_add(rest));
     let entry = |fd: libc::c_int| libc::pollfd {
         fd,
         events: libc::POLLIN,
         revents: 0,
     };
-    let mut entries = [entry(input.as_raw_fd()), entry(READER.load(SeqCst))];
+    let mut entries = [
+        entry(input.as_raw_fd()),
+        entry(READER.load(SeqCst)),
+        entry(end.map_or(-1, |end| end.as_raw_fd())), // poll(2) passes over negative numbers
+    ];
     loop {
         let rest = deadline.map(|at| at.saturating_duration_since(std::time::Instant::now()));
         let milliseconds = rest.map_or(-1, |rest| {
             libc::c_int::try_from(rest.as_nanos().div_ceil(1_000_000)).unwrap_or(libc::c_int::MAX)
         });
-        // SAFETY: `entries` are two pollfds, alive for the call.
-        let count = unsafe { libc::poll(entries.as_mut_ptr(), 2, milliseconds) };
+        // SAFETY: `entries` are three pollfds, alive for the call.
+        let count = unsafe { libc::poll(entries.as_mut_ptr(), 3, milliseconds) };
         if pending().is_some() {
             return Ok(Woken::Signal);
         }
-        if count > 0 && entries[0].revents != 0 {
+        if count > 0 && (entries[0].revents | entries[2].revents) != 0 {
             return Ok(Woken::Readable);
         }
         if count > 0 {

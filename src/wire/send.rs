@@ -100,16 +100,19 @@ impl Wire {
                 moved = now;
             }
             let given_up = patience.unmoved.map(|limit| moved.saturating_add(limit));
-            let Wire::Descriptors { input, output, .. } = self else {
+            let Wire::Descriptors { input, output, end, .. } = self else {
                 return Ok(sent);
             };
             let reads = listening && inbox.len() < patience.ahead;
             let until = [patience.deadline, given_up].into_iter().flatten().min();
-            let ready = poll::either(
-                reads.then(|| input.as_fd()),
-                output.as_ref().map(AsFd::as_fd),
-                left(until),
-            )?;
+            let (from, to) = (reads.then(|| input.as_fd()), output.as_ref().map(AsFd::as_fd));
+            let ready = match end {
+                Some(end) => end.wait(from, to, left(until))?,
+                None => poll::either(from, to, left(until))?,
+            };
+            if ready.end && !ready.output {
+                return Err(io::Error::from_raw_os_error(libc::EPIPE)); // nobody is left to read it
+            }
             if ready.input {
                 // Its end, or an error, is found again by whoever reads next.
                 match fd::read(input.as_fd(), inbox.room().map_err(out_of_memory)?) {

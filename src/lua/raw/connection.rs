@@ -287,11 +287,15 @@ pub unsafe extern "C-unwind" fn adopt(lua: *mut lua_State) -> c_int {
                 (*job).message = text::copy("the process's pipes are already taken");
                 libc::EBADF
             })?;
-            let wire = Wire::descriptors(output, input).map_err(|error| {
+            let fail = |error: std::io::Error| {
                 (*job).message = describe(&error);
                 error.raw_os_error().unwrap_or(0)
-            })?;
-            place.write(make(speech, wire));
+            };
+            let mut wire = Wire::descriptors(output, input).map_err(fail)?;
+            wire.ends_with((*process).watch().map_err(fail)?);
+            let mut conn = make(speech, wire);
+            conn.core.peer.keeps_method = true;
+            place.write(conn);
             Ok(())
         });
         match opened {

@@ -69,6 +69,8 @@ pub const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"process_wait", process::wait),
     (c"process_pid", process::pid),
     (c"process_signal", process::signal),
+    (c"process_fd", process::end_fd),
+    (c"process_stderr", process::stderr),
     (c"clock_functions", clock::functions),
     (c"fs_functions", fs::functions),
     (c"fs_root", fs::root::open),

@@ -51,9 +51,11 @@ unsafe fn push_summary(lua: *mut lua_State, summary: Summary) {
 /// # Safety
 /// Called by the prelude.
 pub unsafe extern "C-unwind" fn stats(lua: *mut lua_State) -> c_int {
-    // SAFETY: see the module's proof; numbers only, copied before anything is pushed.
+    let marker = 0u8;
+    // SAFETY: see the module's proof; numbers only, copied before anything is pushed, and a text of the job's.
     unsafe {
         let conn = check(lua, 1);
+        let job = enter(lua, &marker);
         let seen = guarded(|| {
             let core = &raw const (*conn).core;
             let stats = (*core).peer.stats;
@@ -62,6 +64,7 @@ pub unsafe extern "C-unwind" fn stats(lua: *mut lua_State) -> c_int {
             let counts = [
                 (c"received", stats.received),
                 (c"requests", stats.requests),
+                (c"calls", stats.calls),
                 (c"replies", stats.replies),
                 (c"strays", stats.strays),
                 (c"malformed", stats.malformed),
@@ -76,18 +79,25 @@ pub unsafe extern "C-unwind" fn stats(lua: *mut lua_State) -> c_int {
                 (c"unread", (*core).peer.inbox.len() as u64), // OK because usize is at most 64 bits
                 (c"waiting", (*core).peer.waiting() as u64), // OK because usize is at most 64 bits
             ];
+            (*job).message = text::lossy(&(*core).peer.last_method);
             (counts, latency, (*core).is_open())
         });
         let (counts, latency, open) = match seen {
             Ok(seen) => seen,
             Err(panic) => panic.raise(lua),
         };
-        ffi::lua_createtable(lua, 0, 18);
+        ffi::lua_createtable(lua, 0, 20);
         for (name, value) in counts {
             set_count(lua, name, value);
         }
         ffi::lua_pushboolean(lua, c_int::from(open));
         ffi::lua_setfield(lua, -2, c"open".as_ptr());
+        let method = (&(*job).message).as_bytes();
+        if !method.is_empty() {
+            push_bytes(lua, method);
+            ffi::lua_setfield(lua, -2, c"last_method".as_ptr());
+        }
+        leave(lua, job);
         if let Some((calls, handlers)) = latency {
             ffi::lua_createtable(lua, 0, 2);
             push_summary(lua, calls);

@@ -7,12 +7,13 @@
 
 use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, string, ANCHORS};
 use crate::sys::error::describe;
-use crate::sys::process::{self, Command, Process};
+use crate::sys::process::{self, Command, Errors, Limits, Process, Watch};
 use crate::text::{self, or_no_memory};
 use mlua::ffi::{self, lua_State};
 use std::collections::TryReserveError;
 use std::ffi::{c_int, OsStr};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
@@ -34,6 +35,14 @@ impl Child {
         let input = self.process.input.take();
         let output = self.process.output.take();
         input.zip(output)
+    }
+
+    /// What tells of its end.
+    ///
+    /// # Errors
+    /// `EMFILE`.
+    pub fn watch(&self) -> io::Result<Watch> {
+        self.process.watch()
     }
 }
 
@@ -150,7 +159,43 @@ pub(super) unsafe fn environment<'a>(lua: *mut lua_State, index: c_int) -> Resul
     }
 }
 
-/// `spawn(argv, env or nil, cwd or nil) -> process | nil, message, errno`; the prelude checks the arguments.
+/// Where stderr goes, by the number at `index`.
+///
+/// # Safety
+/// In a raw function.
+pub(super) unsafe fn errors(lua: *mut lua_State, index: c_int) -> Errors {
+    // SAFETY: a plain conversion.
+    match unsafe { ffi::lua_tointeger(lua, index) } {
+        1 => Errors::Keep,
+        2 => Errors::Null,
+        3 => Errors::Inherit,
+        _ => Errors::Relay,
+    }
+}
+
+/// The limits from the stack index `first` on: memory, cpu, files, processes, nice; nil leaves one as it is.
+///
+/// # Safety
+/// In a raw function.
+pub(super) unsafe fn limits(lua: *mut lua_State, first: c_int) -> Limits {
+    // SAFETY: plain conversions of what the prelude has checked: whole numbers of at most 2^53, and 0 or more but for
+    // the niceness.
+    unsafe {
+        let number = |place| {
+            let index = first + place;
+            (ffi::lua_type(lua, index) == ffi::LUA_TNUMBER).then(|| ffi::lua_tonumber(lua, index))
+        };
+        let resource = |place| number(place).map(|most| most as u64);
+        Limits {
+            resources: [resource(0), resource(1), resource(2), resource(3)],
+            nice: number(4).map(|nice| nice as i32),
+        }
+    }
+}
+
+/// `spawn(argv, env or nil, cwd or nil, stderr, memory, cpu, files, processes, nice)
+/// -> process | nil, message, errno`: stderr is 0 (relay), 1 (keep), 2 (null) or 3 (inherit), limits are numbers or
+/// nil; the prelude checks the arguments.
 ///
 /// # Safety
 /// Called by the prelude.
@@ -158,8 +203,10 @@ pub unsafe extern "C-unwind" fn spawn(lua: *mut lua_State) -> c_int {
     let marker = 0u8;
     // SAFETY: see the module's proof.
     unsafe {
-        ffi::lua_settop(lua, 3);
+        ffi::lua_settop(lua, 9);
         ffi::luaL_checktype(lua, 1, ffi::LUA_TTABLE);
+        let limits = limits(lua, 5);
+        let errors = errors(lua, 4);
         let place = ffi::lua_newuserdata(lua, size_of::<Child>()).cast::<Child>();
         let job = enter(lua, &marker);
         let started = guarded(|| -> Result<(), i32> {
@@ -184,6 +231,8 @@ pub unsafe extern "C-unwind" fn spawn(lua: *mut lua_State) -> c_int {
                     Vec::new()
                 },
                 cwd: has_cwd.then(|| Path::new(OsStr::from_bytes(string(lua, 3)))),
+                errors,
+                limits,
             };
             let process = process::spawn(&command).map_err(|error| {
                 (*job).message = error.message;
@@ -195,7 +244,7 @@ pub unsafe extern "C-unwind" fn spawn(lua: *mut lua_State) -> c_int {
         match started {
             Ok(Ok(())) => {
                 ffi::lua_rawgeti(lua, ANCHORS, anchor::PROCESS);
-                ffi::lua_setmetatable(lua, 4);
+                ffi::lua_setmetatable(lua, 10);
                 leave(lua, job);
                 1
             }
@@ -232,7 +281,9 @@ unsafe fn io_failure(lua: *mut lua_State, what: &str, errno: i32) -> c_int {
     }
 }
 
-/// `process_wait(process, timeout in seconds or nil) -> table | false (still running) | nil, message, errno`
+/// `process_wait(process, timeout in seconds or nil [, leave])
+/// -> table | false (still running) | nil, message, errno`; with `leave` true in place of the table: it has ended, and
+/// was not collected.
 ///
 /// # Safety
 /// Called by the prelude.
@@ -250,12 +301,17 @@ pub unsafe extern "C-unwind" fn wait(lua: *mut lua_State) -> c_int {
                 0.0
             }))
         };
-        let exit = match guarded(|| {
-            (*child)
-                .process
-                .wait(timeout)
-                .map_err(|error| error.raw_os_error().unwrap_or(0))
-        }) {
+        let errno = |error: io::Error| error.raw_os_error().unwrap_or(0);
+        if ffi::lua_toboolean(lua, 3) != 0 {
+            let timeout = timeout.unwrap_or_default();
+            match guarded(|| (*child).process.watch_end(timeout).map_err(errno)) {
+                Ok(Ok(ended)) => ffi::lua_pushboolean(lua, c_int::from(ended)),
+                Ok(Err(errno)) => return io_failure(lua, "cannot wait for the process", errno),
+                Err(panic) => panic.raise(lua),
+            }
+            return 1;
+        }
+        let exit = match guarded(|| (*child).process.wait(timeout).map_err(errno)) {
             Ok(Ok(Some(exit))) => exit,
             Ok(Ok(None)) => {
                 ffi::lua_pushboolean(lua, 0);
@@ -300,7 +356,52 @@ pub unsafe extern "C-unwind" fn pid(lua: *mut lua_State) -> c_int {
     }
 }
 
-/// `process_signal(process, number) -> true | nil, message, errno`
+/// `process_fd(process) -> integer | nil`: a descriptor that becomes readable when it ends; none where the system has no
+/// such thing, and once the end was seen.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn end_fd(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof.
+    unsafe {
+        let child = check(lua, 1);
+        match guarded(|| (*child).process.end_fd().map(|fd| fd.as_raw_fd())) {
+            Ok(Some(number)) => ffi::lua_pushinteger(lua, i64::from(number)),
+            Ok(None) => ffi::lua_pushnil(lua),
+            Err(panic) => panic.raise(lua),
+        }
+        1
+    }
+}
+
+/// `process_stderr(process [, close]) -> string`: the end of what it has written to stderr; `close`: and no more of it.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn stderr(lua: *mut lua_State) -> c_int {
+    let marker = 0u8;
+    // SAFETY: see the module's proof.
+    unsafe {
+        let child = check(lua, 1);
+        let close = ffi::lua_toboolean(lua, 2) != 0;
+        let job = enter(lua, &marker);
+        let read = guarded(|| {
+            (*job).out.clear();
+            (*child).process.last_words(&mut (*job).out);
+            if close {
+                (*child).process.close_errors();
+            }
+        });
+        if let Err(panic) = read {
+            panic.raise(lua);
+        }
+        push_bytes(lua, &(*job).out);
+        leave(lua, job);
+        1
+    }
+}
+
+/// `process_signal(process, number [, group]) -> true | nil, message, errno`: to it alone, or to its group.
 ///
 /// # Safety
 /// Called by the prelude.
@@ -309,12 +410,17 @@ pub unsafe extern "C-unwind" fn signal(lua: *mut lua_State) -> c_int {
     unsafe {
         let child = check(lua, 1);
         let number = i32::try_from(ffi::luaL_checkinteger(lua, 2)).unwrap_or(-1);
-        match guarded(|| {
-            (*child)
-                .process
-                .signal(number)
-                .map_err(|error| error.raw_os_error().unwrap_or(0))
-        }) {
+        let group = ffi::lua_toboolean(lua, 3) != 0;
+        let send = || {
+            let process = &(*child).process;
+            let sent = if group {
+                process.signal_group(number)
+            } else {
+                process.signal(number)
+            };
+            sent.map_err(|error| error.raw_os_error().unwrap_or(0))
+        };
+        match guarded(send) {
             Ok(Ok(())) => {
                 ffi::lua_pushboolean(lua, 1);
                 1

@@ -103,6 +103,9 @@ pub(super) unsafe fn send_call(
                 return Err(Unsent::Connection);
             }
             let id = if with_id { (*core).peer.begin_call()? } else { 0 };
+            if with_id {
+                (*core).peer.note_method(method);
+            }
             let encoding = (*core).peer.encoding;
             let write = || -> Result<(), Unsent> {
                 encoding

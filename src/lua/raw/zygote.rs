@@ -7,9 +7,9 @@
 //! `guarded`. A copy of this process comes out of [`serve`] with the stack and the job that its zygote had there.
 
 use super::connection::system_failure;
-use super::process::{check, environment, finish, new_place, put, strings};
+use super::process::{check, environment, errors, finish, limits, new_place, put, strings};
 use super::state::{enter, guarded, leave, string, Job};
-use crate::sys::process::Command;
+use crate::sys::process::{Command, Limits};
 use crate::sys::zygote::client::{self, Wanted};
 use crate::sys::zygote::{control, server, standin as standins};
 use crate::sys::SysError;
@@ -108,7 +108,7 @@ pub unsafe extern "C-unwind" fn serve(lua: *mut lua_State) -> c_int {
     }
 }
 
-/// `zygote_start(argv, env or nil, cwd or nil) -> process | nil, message, errno`
+/// `zygote_start(argv, env or nil, cwd or nil, stderr) -> process | nil, message, errno`
 ///
 /// # Safety
 /// Called by the prelude.
@@ -116,8 +116,9 @@ pub unsafe extern "C-unwind" fn start(lua: *mut lua_State) -> c_int {
     let marker = 0u8;
     // SAFETY: see the module's proof.
     unsafe {
-        ffi::lua_settop(lua, 3);
+        ffi::lua_settop(lua, 4);
         ffi::luaL_checktype(lua, 1, ffi::LUA_TTABLE);
+        let errors = errors(lua, 4);
         let place = new_place(lua);
         let job = enter(lua, &marker);
         let started = guarded(|| -> Result<(), i32> {
@@ -130,6 +131,8 @@ pub unsafe extern "C-unwind" fn start(lua: *mut lua_State) -> c_int {
                 args,
                 env: changes(lua, 2)?,
                 cwd: folder(lua, 3),
+                errors,
+                limits: Limits::default(),
             };
             let process = client::start(&command).map_err(|error| told(job, error))?;
             put(place, process);
@@ -137,7 +140,7 @@ pub unsafe extern "C-unwind" fn start(lua: *mut lua_State) -> c_int {
         });
         match started {
             Ok(Ok(())) => {
-                finish(lua, 4);
+                finish(lua, 5);
                 leave(lua, job);
                 1
             }
@@ -190,7 +193,8 @@ pub unsafe extern "C-unwind" fn ready(lua: *mut lua_State) -> c_int {
     }
 }
 
-/// `zygote_copy(process, timeout in seconds, env or nil, cwd or nil) -> process | nil, message, errno`
+/// `zygote_copy(process, timeout in seconds, env or nil, cwd or nil, stderr, memory, cpu, files, processes, nice)
+/// -> process | nil, message, errno`, as `spawn`.
 ///
 /// # Safety
 /// Called by the prelude.
@@ -198,15 +202,18 @@ pub unsafe extern "C-unwind" fn copy(lua: *mut lua_State) -> c_int {
     let marker = 0u8;
     // SAFETY: see the module's proof.
     unsafe {
-        ffi::lua_settop(lua, 4);
+        ffi::lua_settop(lua, 10);
         let zygote = check(lua, 1);
         let timeout = seconds(lua, 2);
+        let (errors, limits) = (errors(lua, 5), limits(lua, 6));
         let place = new_place(lua);
         let job = enter(lua, &marker);
         let made = guarded(|| -> Result<(), i32> {
             let wanted = Wanted {
                 env: changes(lua, 3)?,
                 cwd: folder(lua, 4),
+                errors,
+                limits,
             };
             let process = client::copy((*zygote).process(), &wanted, timeout).map_err(|error| told(job, error))?;
             put(place, process);
@@ -214,7 +221,7 @@ pub unsafe extern "C-unwind" fn copy(lua: *mut lua_State) -> c_int {
         });
         match made {
             Ok(Ok(())) => {
-                finish(lua, 5);
+                finish(lua, 11);
                 leave(lua, job);
                 1
             }

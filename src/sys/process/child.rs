@@ -6,9 +6,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use super::system::{kill, pidfd_open, pidfd_send_signal, wait4};
-use super::{abandoned, Exit};
-use crate::sys::poll;
+use super::system::{has_ended, kill, pidfd_open, pidfd_send_signal, wait4};
+use super::{abandoned, Exit, Watch};
+use crate::sys::{fd, poll};
 
 #[derive(Clone, Copy, Debug)]
 enum State {
@@ -108,12 +108,43 @@ impl Child {
             None => kill(self.pid, signal),
         }
     }
+
+    pub(super) fn signal_group(&self, signal: libc::c_int) -> io::Result<()> {
+        self.signal(0)?; // the group's number is the child's, and ours as long as the child was not collected
+        kill(-self.pid, signal)?;
+        if signal == libc::SIGTERM {
+            let _ = kill(-self.pid, libc::SIGCONT); // what is stopped does not hear
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.state, State::Ours)
+    }
+
+    /// Waits for the end and leaves it to be waited for again; `false`: it still runs.
+    pub(super) fn watch_end(&self, timeout: Duration) -> io::Result<bool> {
+        if !self.is_running() || has_ended(self.pid)? {
+            return Ok(true);
+        }
+        if timeout.is_zero() {
+            return Ok(false);
+        }
+        Ok(self.watch()?.wait(None, None, Some(timeout))?.end)
+    }
+
+    pub(super) fn watch(&self) -> io::Result<Watch> {
+        match &self.pidfd {
+            Some(pidfd) => fd::dup_cloexec(pidfd.as_fd(), libc::STDERR_FILENO + 1).map(Watch::Descriptor),
+            None => Ok(Watch::Number(self.pid)),
+        }
+    }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
         if matches!(self.state, State::Ours) {
-            abandoned::add(self.pid);
+            abandoned::add(self.pid, self.pidfd.take());
         }
     }
 }

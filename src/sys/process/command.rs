@@ -8,11 +8,12 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+#[cfg(target_os = "linux")]
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::{abandoned, exec, Child, Process};
+use super::{abandoned, errors, exec, Child, Errors, Limits, Process};
 use crate::sys::{fd, SysError};
 use crate::text;
 
@@ -27,10 +28,14 @@ pub struct Command<'a> {
     pub env: Vec<(&'a OsStr, Option<&'a OsStr>)>,
     /// The working directory; a relative `program` path counts from there. `None`: this process's own.
     pub cwd: Option<&'a Path>,
+    /// Where its stderr goes.
+    pub errors: Errors,
+    /// What it may use.
+    pub limits: Limits,
 }
 
-/// Starts `command` with pipes for its stdin and stdout, both close-on-exec on our side; its stderr is ours. The child
-/// starts with an empty signal mask and `SIGPIPE` at its default.
+/// Starts `command` with pipes for its stdin and stdout, close-on-exec on our side. The child has a process group of
+/// its own and starts with an empty signal mask and every signal at its default.
 ///
 /// # Errors
 /// The errno of what failed, at once: `ENOENT` when there is no such program or directory, `EACCES` when it may not be
@@ -49,10 +54,16 @@ pub fn spawn(command: &Command<'_>) -> Result<Process, SysError> {
             });
         }
     }
-    start(command).map_err(|error| command.failure(&error))
+    start(command).map_err(|failure| match failure {
+        exec::Failure::Start(error) => command.failure(&error),
+        exec::Failure::Limit(name, error) => {
+            let what = text::string(format_args!("{}: limit '{name}'", command.what()));
+            SysError::new(&what, &error, "a limit can be lowered by anybody, and raised by root")
+        }
+    })
 }
 
-/// Starts `command` with `socket` for its stdin, and with our stderr for its stdout; `input` is our end, if there is one.
+/// Starts `command` with `socket` for its stdin, and with its stderr for its stdout; `input` is our end, if there is one.
 #[cfg(target_os = "linux")]
 pub(in crate::sys) fn with_socket(
     command: &Command<'_>,
@@ -60,24 +71,40 @@ pub(in crate::sys) fn with_socket(
     input: Option<OwnedFd>,
 ) -> Result<Process, SysError> {
     abandoned::reap();
+    let fail = |error: io::Error| command.failure(&error);
+    let (reader, errors) = command.errors.open().map_err(fail)?;
     // SAFETY: 2 is borrowed for this one call; where it is closed the copy fails.
-    let stderr = fd::dup_cloexec(unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) }, 3);
-    let started = stderr.and_then(|stderr| exec::start(command, socket, stderr));
-    let pid = started.map_err(|error| command.failure(&error))?;
-    Ok(Process {
-        input,
-        output: None,
-        child: Child::new(pid),
-    })
+    let own = unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) };
+    let output = fd::dup_cloexec(errors.as_ref().map_or(own, AsFd::as_fd), libc::STDERR_FILENO + 1).map_err(fail)?;
+    let streams = exec::Streams {
+        input: socket,
+        output,
+        errors,
+    };
+    let pid = exec::start(command, streams).map_err(|failure| match failure {
+        exec::Failure::Start(error) | exec::Failure::Limit(_, error) => fail(error),
+    })?;
+    Process::of(pid, input, None, reader, command.errors).map_err(fail)
 }
 
-fn start(command: &Command<'_>) -> io::Result<Process> {
+fn start(command: &Command<'_>) -> Result<Process, exec::Failure> {
     let (child_input, input) = fd::pipe()?;
     let (output, child_output) = fd::pipe()?;
-    let child = Child::new(exec::start(command, child_input, child_output)?);
+    let (errors, child_errors) = command.errors.open()?;
+    let streams = exec::Streams {
+        input: child_input,
+        output: child_output,
+        errors: child_errors,
+    };
+    let child = Child::new(exec::start(command, streams)?);
     Ok(Process {
         input: Some(input),
         output: Some(output),
+        // Without a thread to read them there is no end of what could go wrong later: better now.
+        errors: match errors {
+            Some(reader) => Some(errors::follow(reader, command.errors == Errors::Relay)?),
+            None => None,
+        },
         child,
     })
 }

@@ -2,15 +2,17 @@
 //!
 //! It refuses to signal a number that may belong to somebody else by now, to kill behind the caller's back, and to
 //! block in `drop`. A [`Process`] that is dropped before its end was seen closes its pipes, which is the child's cue to
-//! end, and goes on the list of the abandoned: every later `spawn`, wait and drop, and [`reap_abandoned`], collects
-//! those of them that have ended. So a zombie lives no longer than until the next of these; there is no reaper thread,
-//! because a second thread makes every request of the first one slower, for good.
+//! end, and goes on the list of the abandoned: the thread that reads children's stderr collects them, and so does every
+//! later `spawn`, wait and drop, where there is no such thread or process cannot be polled.
 
 mod abandoned;
 mod child;
 mod command;
+pub mod errors;
 mod exec;
+mod limits;
 mod system;
+mod watch;
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -20,8 +22,12 @@ pub use abandoned::reap as reap_abandoned;
 #[cfg(target_os = "linux")]
 pub(super) use command::with_socket;
 pub use command::{spawn, Command};
+pub use errors::Errors;
+pub use limits::Limits;
+pub use watch::Watch;
 
 use child::Child;
+use errors::Tail;
 
 /// How a process ended, and what it used: wait4(2), getrusage(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,19 +52,32 @@ pub struct Process {
     pub input: Option<OwnedFd>,
     /// The read end of its stdout, until somebody takes it.
     pub output: Option<OwnedFd>,
+    errors: Option<Tail>,
     // Last, so that a drop closes the pipes before it looks whether the child has ended.
     child: Child,
 }
 
 impl Process {
-    /// Takes charge of a child of this process that somebody else has started, and of these pipes to it.
+    /// Takes charge of a child of this process that somebody else has started, with our ends of its streams.
     #[cfg(target_os = "linux")]
-    pub(super) fn adopted(pid: i32, input: OwnedFd, output: OwnedFd) -> Self {
-        Self {
-            input: Some(input),
-            output: Some(output),
-            child: Child::new(pid),
-        }
+    pub(super) fn of(
+        pid: i32,
+        input: Option<OwnedFd>,
+        output: Option<OwnedFd>,
+        reader: Option<OwnedFd>,
+        errors: Errors,
+    ) -> io::Result<Self> {
+        let child = Child::new(pid);
+        let errors = match reader {
+            Some(reader) => Some(errors::follow(reader, errors == Errors::Relay)?),
+            None => None,
+        };
+        Ok(Self {
+            input,
+            output,
+            errors,
+            child,
+        })
     }
 
     /// The process id. After the end was seen it may belong to somebody else.
@@ -87,6 +106,35 @@ impl Process {
         self.child.wait(timeout)
     }
 
+    /// Waits until it has ended, at most `timeout`, and leaves it to be waited for: its number, and that of its group,
+    /// are its own until then. `false`: it still runs.
+    ///
+    /// # Errors
+    /// `ECHILD` as for [`Process::wait`].
+    pub fn watch_end(&self, timeout: Duration) -> io::Result<bool> {
+        self.child.watch_end(timeout)
+    }
+
+    /// Something that tells of its end, for somebody else to keep.
+    ///
+    /// # Errors
+    /// `EMFILE` when descriptors have run out.
+    pub fn watch(&self) -> io::Result<Watch> {
+        self.child.watch()
+    }
+
+    /// The last of what it has written to stderr so far, added to `out`; nothing where that is not read here.
+    pub fn last_words(&self, out: &mut Vec<u8>) {
+        if let Some(tail) = &self.errors {
+            tail.text(out);
+        }
+    }
+
+    /// Reads its stderr no longer: whoever still writes there finds it closed.
+    pub fn close_errors(&mut self) {
+        self.errors = None;
+    }
+
     /// [`Process::wait`] that does not wait.
     ///
     /// # Errors
@@ -102,5 +150,21 @@ impl Process {
     /// `ESRCH` when it was waited for: nothing is sent then, whoever has the number now. `EINVAL` for no signal.
     pub fn signal(&self, signal: i32) -> io::Result<()> {
         self.child.signal(signal)
+    }
+
+    /// The same to its process group: itself and those of its children that have not left it.
+    ///
+    /// # Errors
+    /// As [`Process::signal`].
+    pub fn signal_group(&self, signal: i32) -> io::Result<()> {
+        self.child.signal_group(signal)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let (Some(tail), true) = (self.errors.take(), self.child.is_running()) {
+            tail.abandon();
+        }
     }
 }

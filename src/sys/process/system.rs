@@ -51,7 +51,37 @@ fn max_rss_bytes(usage: &libc::rusage) -> i64 {
     (usage.ru_maxrss as i64).saturating_mul(unit)
 }
 
-/// kill(2) for one process that is known to be ours.
+/// Whether a child has ended; it stays to be waited for (waitid(2), `WNOWAIT`).
+///
+/// # Errors
+/// `ECHILD` when it is not our child, or somebody else has collected it.
+pub(super) fn has_ended(pid: libc::pid_t) -> io::Result<bool> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: `info` has room for the answer; all zeros are a valid one, and say that nothing has ended.
+    fd::check(unsafe { libc::waitid(libc::P_PID, pid.unsigned_abs(), info.as_mut_ptr(), options) })?;
+    // SAFETY: as above.
+    Ok(unsafe { info.assume_init().si_pid() } != 0)
+}
+
+/// In a child: every signal does what it does by default, and none is held back. Async-signal-safe.
+pub(super) fn forget_handlers() {
+    // SAFETY: all-zero is a valid sigaction: default, empty mask, no flags. Numbers that may not be set are refused.
+    unsafe {
+        let default: libc::sigaction = MaybeUninit::zeroed().assume_init();
+        for number in 1..=LAST_SIGNAL {
+            libc::sigaction(number, &raw const default, std::ptr::null_mut());
+        }
+        let mut none = MaybeUninit::<libc::sigset_t>::zeroed();
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
+    }
+}
+
+/// signal(7): there are 64 on Linux; macOS has 31.
+const LAST_SIGNAL: libc::c_int = if cfg!(target_os = "linux") { 64 } else { 31 };
+
+/// kill(2) for one process, or the group of a negative number, that is known to be ours.
 pub(super) fn kill(pid: libc::pid_t, signal: libc::c_int) -> io::Result<()> {
     // SAFETY: no memory is involved; that the number is ours is the caller's word.
     fd::check(unsafe { libc::kill(pid, signal) }).map(drop)

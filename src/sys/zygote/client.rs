@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::packet::{self, Descriptors, Kind, Packet};
 use super::server::request;
 use super::settings::Settings;
-use crate::sys::process::{self, Command, Process};
+use crate::sys::process::{self, Command, Errors, Limits, Process};
 use crate::sys::{fd, poll, SysError};
 use crate::text;
 
@@ -24,6 +24,10 @@ pub struct Wanted<'a> {
     pub cwd: Option<&'a Path>,
     /// Changes to the zygote's environment, in order; `None` removes.
     pub env: Vec<(&'a OsStr, Option<&'a OsStr>)>,
+    /// Where its stderr goes.
+    pub errors: Errors,
+    /// What it may use.
+    pub limits: Limits,
 }
 
 /// Starts `command` as a zygote: [`Process::input`] is the control socket.
@@ -82,7 +86,7 @@ fn ended(zygote: &Process) -> SysError {
     SysError::new(&what, &io::Error::from_raw_os_error(libc::EPIPE), advice)
 }
 
-/// A copy, with pipes for its stdin and stdout; its stderr is ours.
+/// A copy, with pipes for its stdin and stdout.
 ///
 /// # Errors
 /// `EPIPE` when the zygote has ended, `ETIMEDOUT` when it did not answer in time (it is killed then); what kept it from
@@ -104,11 +108,13 @@ pub fn copy(zygote: &mut Process, wanted: &Wanted<'_>, timeout: Duration) -> Res
             SysError::new(&text::string(format_args!("{what}: {name:?}")), &error, advice)
         })?;
     }
+    settings.limits(&wanted.limits).map_err(fail)?;
     let settings = settings.file().map_err(fail)?;
+    let (reader, errors) = wanted.errors.open().map_err(fail)?;
     let mut fds = [
         child_input.as_raw_fd(),
         child_output.as_raw_fd(),
-        libc::STDERR_FILENO,
+        errors.as_ref().map_or(libc::STDERR_FILENO, AsRawFd::as_raw_fd),
         folder.as_raw_fd(),
         -1,
     ];
@@ -130,7 +136,9 @@ pub fn copy(zygote: &mut Process, wanted: &Wanted<'_>, timeout: Duration) -> Res
         return Err(fail(io::Error::from_raw_os_error(libc::ETIMEDOUT)));
     }
     match packet::receive(socket.as_fd(), &mut Descriptors::default()) {
-        Ok(Some(packet)) if packet.is(Kind::Started) => Ok(Process::adopted(packet.a, input, output)),
+        Ok(Some(packet)) if packet.is(Kind::Started) => {
+            Process::of(packet.a, Some(input), Some(output), reader, wanted.errors).map_err(fail)
+        }
         Ok(Some(packet)) if packet.is(Kind::Failed) => Err(fail(io::Error::from_raw_os_error(packet.a))),
         _ => Err(ended(zygote)),
     }
@@ -164,7 +172,8 @@ fn give_up(zygote: &mut Process) {
             (packet::receive(socket.as_fd(), &mut Descriptors::default()), fd::pipe())
         {
             if packet.is(Kind::Started) {
-                drop(Process::adopted(packet.a, output, input));
+                let _ = Process::of(packet.a, Some(output), Some(input), None, Errors::Inherit);
+                // OK because it is dropped
             }
         }
     }

@@ -10,6 +10,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::sys::fd;
+use crate::sys::process::Limits;
+
+/// Added to a niceness, so that it is a positive number.
+const NICE: i32 = 1000;
 
 /// Settings on their way: items that end with a NUL byte, of which the first byte says what they are.
 #[derive(Debug, Default)]
@@ -78,14 +82,27 @@ impl Settings {
         Ok(())
     }
 
+    /// Limits that the copy must have.
+    pub(super) fn limits(&mut self, limits: &Limits) -> io::Result<()> {
+        let nice = limits.nice.filter(|&nice| nice != 0);
+        if nice.is_none() && limits.resources.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        // Counted from 1, so that 0 is none.
+        let number = |limit: Option<u64>| limit.map_or(0, |limit| limit.saturating_add(1));
+        let [memory, cpu, files, processes] = limits.resources.map(number);
+        let nice = nice.map_or(0, |nice| nice.saturating_add(NICE).unsigned_abs());
+        self.numbers(b'l', &[memory, cpu, files, processes, nice.into()])
+    }
+
     fn numbers(&mut self, kind: u8, numbers: &[u64]) -> io::Result<()> {
-        let mut text = [0u8; 64];
+        let mut text = [0u8; 128];
         let mut rest = &mut text[..];
         for number in numbers {
             write!(rest, "{number} ")?;
         }
         let left = rest.len();
-        self.push(kind, &[&text[..64 - left]]) // OK because `rest` is the end of it
+        self.push(kind, &[&text[..128 - left]]) // OK because `rest` is the end of it
     }
 
     /// As a file; `None` where there are none.
@@ -108,6 +125,7 @@ impl Settings {
 /// Make the settings of the file this process's own.
 pub(super) fn apply(file: BorrowedFd<'_>) -> io::Result<()> {
     let bytes = read(file)?;
+    let mut limits = Limits::default();
     for item in bytes.split_inclusive(|&byte| byte == 0) {
         let (Some(kind), Ok(text)) = (
             item.first(),
@@ -129,11 +147,19 @@ pub(super) fn apply(file: BorrowedFd<'_>) -> io::Result<()> {
                     };
                     libc::setrlimit(number(text, 0) as _, &raw const limit); // OK as it is one of sixteen, or EINVAL
                 }
+                b'l' => {
+                    for (place, limit) in limits.resources.iter_mut().enumerate() {
+                        *limit = number(text, place).checked_sub(1);
+                    }
+                    let nice = i32::try_from(number(text, 4)).unwrap_or(0);
+                    limits.nice = (nice != 0).then_some(nice - NICE); // OK because it is small
+                }
                 _ => {}
             }
         }
     }
-    Ok(())
+    // Last: what comes before may need what they forbid.
+    limits.apply().map_err(|_| io::Error::last_os_error())
 }
 
 /// The number at `place` of a text of numbers; 0 where there is none.

@@ -20,7 +20,7 @@ use super::control;
 use super::packet::{self, Descriptors, Kind, Packet};
 use super::server::request;
 use super::settings::Settings;
-use crate::sys::process::{self, Command};
+use crate::sys::process::{self, Command, Errors, Limits};
 use crate::sys::socket::{self, Listener};
 use crate::sys::{fd, poll, stderr, SysError};
 use crate::text;
@@ -109,6 +109,8 @@ fn connect(wanted: &Wanted<'_>) -> Result<OwnedFd, Failure> {
             args: Vec::new(),
             env: Vec::new(),
             cwd: None,
+            errors: Errors::Inherit,
+            limits: Limits::default(),
         };
         let no_memory = |_| errno(libc::ENOMEM);
         command.args.try_reserve_exact(args.len()).map_err(no_memory)?;
@@ -178,7 +180,7 @@ fn stand_in(socket: &OwnedFd, pid: libc::pid_t) -> ! {
         }
     }
     loop {
-        let Ok(ready) = poll::both(socket.as_fd(), signals.as_fd()) else {
+        let Ok(ready) = readable(socket.as_fd(), signals.as_fd()) else {
             lost()
         };
         if ready.0 {
@@ -192,6 +194,18 @@ fn stand_in(socket: &OwnedFd, pid: libc::pid_t) -> ! {
             pass_on(socket.as_fd(), signals.as_fd());
         }
     }
+}
+
+/// Waits until one of the two can be read: which of them.
+fn readable(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<(bool, bool)> {
+    let entry = |fd: BorrowedFd<'_>| libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let mut entries = [entry(one), entry(other)];
+    poll::wait(&mut entries, None)?;
+    Ok((entries[0].revents != 0, entries[1].revents != 0))
 }
 
 /// The signals as a descriptor (signalfd(2)); they do nothing else any more.

@@ -1,0 +1,59 @@
+//! The end of a child, seen by whoever waits for its bytes: a pipe that a grandchild holds open does not end with it.
+//!
+//! It refuses to collect the child: that is its [`super::Process`]'s matter.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use super::system;
+use crate::sys::poll::{self, Ready};
+
+/// Where a process cannot be polled, it is looked at this often.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Something that tells when a process has ended.
+#[derive(Debug)]
+pub enum Watch {
+    /// A pidfd, which becomes readable then.
+    Descriptor(OwnedFd),
+    /// A child's number, which has to be asked for.
+    Number(i32),
+}
+
+impl Watch {
+    /// The descriptor to be polled, if there is one.
+    #[must_use]
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Watch::Descriptor(fd) => Some(fd.as_fd()),
+            Watch::Number(_) => None,
+        }
+    }
+
+    /// As [`poll::either`], and until the process has ended.
+    ///
+    /// # Errors
+    /// As [`poll::readable`].
+    pub fn wait(
+        &self,
+        input: Option<BorrowedFd<'_>>,
+        output: Option<BorrowedFd<'_>>,
+        timeout: Option<Duration>,
+    ) -> io::Result<Ready> {
+        let Watch::Number(pid) = self else {
+            return poll::first_of(input, output, self.fd(), timeout);
+        };
+        let deadline = timeout.and_then(|rest| Instant::now().checked_add(rest));
+        loop {
+            // Whoever is no child of ours any more was collected.
+            let end = system::has_ended(*pid).unwrap_or(true);
+            let rest = deadline.map_or(LOOK, |at| at.saturating_duration_since(Instant::now()));
+            let step = if end { Duration::ZERO } else { rest.min(LOOK) };
+            let ready = poll::either(input, output, Some(step))?;
+            if end || ready.input || ready.output || rest <= step {
+                return Ok(Ready { end, ..ready });
+            }
+        }
+    }
+}
