@@ -183,6 +183,9 @@ function Child:info()
   end
   -- The number is its own: it was not collected.
   local folder = ("/proc/%d/"):format(self.pid)
+  -- A stand-in's name says who does its work (fkrpc.standin): that one's figures count.
+  info.worker = tonumber((fs.read(folder .. "comm") or ""):match("^standin:(%d+)\n"))
+  if info.worker then folder = ("/proc/%d/"):format(info.worker) end
   local user, system = (fs.read(folder .. "stat") or ""):match("^.*%) %a" .. (" %-?%d+"):rep(10) .. " (%d+) (%d+)")
   if user then info.cpu = (user + system) / TICKS end
   local status = fs.read(folder .. "status") or ""

@@ -15,13 +15,15 @@ end
 --- Wait to be copied: nothing in a copy, or message, errno if there can be none.
 function forked.enter()
   native.zygote = nil
+  -- What the copies need at once.
+  local random = native.module("random")
+  random()
   -- The second one collects what the first has finalized.
   collect()
   collect()
   local zygote, standin, errno = native.zygote_serve()
   if zygote == nil then return standin, errno end
   native.origin = { zygote = zygote, standin = standin ~= 0 and standin or nil }
-  local random = native.module("random")
   local generator = random()
   randomseed(generator:generate() % 2 ^ 31, generator:generate() % 2 ^ 31)
   for unseeded in pairs(native.unseeded or {}) do unseeded:restore(random():state()) end

@@ -137,6 +137,9 @@ pub fn copy(zygote: &mut Process, wanted: &Wanted<'_>, timeout: Duration) -> Res
     }
     match packet::receive(socket.as_fd(), &mut Descriptors::default()) {
         Ok(Some(packet)) if packet.is(Kind::Started) => {
+            // It does so itself; whoever signals its group must not come before.
+            // SAFETY: a child of this process that nobody has waited for: the number is its own.
+            unsafe { libc::setpgid(packet.a, packet.a) };
             Process::of(packet.a, Some(input), Some(output), reader, wanted.errors).map_err(fail)
         }
         Ok(Some(packet)) if packet.is(Kind::Failed) => Err(fail(io::Error::from_raw_os_error(packet.a))),

@@ -79,11 +79,7 @@ pub fn serve() -> Result<Option<Origin>, SysError> {
             return Err(error);
         }
     };
-    // SAFETY: a number; what is free at the end of the heap goes back, so that no copy has to fill it.
-    #[cfg(target_env = "gnu")]
-    unsafe {
-        libc::malloc_trim(0);
-    }
+    settle_heap();
     let mut server = Server {
         control,
         clients: Vec::new(),
@@ -101,6 +97,19 @@ pub fn serve() -> Result<Option<Origin>, SysError> {
             // What it owns was closed by number.
             std::mem::forget(server);
             return Ok(Some(origin));
+        }
+    }
+}
+
+/// What malloc(3) puts off until it needs memory is done here, once, or every copy would write to all the heap's holes:
+/// merging them, giving back those that are whole pages, and sorting the rest, up to 10,000 at a request for a large one.
+fn settle_heap() {
+    // SAFETY: numbers; what was allocated is freed.
+    unsafe {
+        #[cfg(target_env = "gnu")]
+        libc::malloc_trim(0);
+        for _ in 0..64 {
+            libc::free(std::hint::black_box(libc::malloc(64 << 10)));
         }
     }
 }
@@ -220,10 +229,7 @@ impl Server {
         }
         self.unblock();
         let answer = match made {
-            Ok(pid) => {
-                group(pid);
-                Packet::new(Kind::Started, pid, 0)
-            }
+            Ok(pid) => Packet::new(Kind::Started, pid, 0),
             Err(error) => Packet::new(Kind::Failed, error.raw_os_error().unwrap_or(libc::EINVAL), 0),
         };
         let _ = packet::send(self.control.socket.as_fd(), answer, &[]); // OK because the next receive notices
@@ -333,7 +339,8 @@ impl Server {
             return self.copied(fds, Origin { zygote, standin });
         }
         let started = made.and_then(|pid| {
-            group(pid);
+            // SAFETY: a child of this process that nobody has waited for. It does so itself, too: whoever comes first.
+            unsafe { libc::setpgid(pid, pid) };
             Ok(Worker {
                 pid,
                 end: pidfd::open(pid).inspect_err(|_| {
@@ -367,10 +374,4 @@ fn key_of(packet: Packet) -> u64 {
 pub(super) fn request(socket: BorrowedFd<'_>, key: u64, fds: &[RawFd]) -> io::Result<()> {
     let (low, high) = (key as i32, (key >> 32) as i32); // OK because the bits are meant
     packet::send(socket, Packet::new(Kind::Fork, low, high), fds)
-}
-
-/// The copy's own process group; it says so itself, too: whoever comes first.
-fn group(pid: libc::pid_t) {
-    // SAFETY: no memory is involved; the copy is not waited for yet, so that the number is its own.
-    unsafe { libc::setpgid(pid, pid) };
 }
