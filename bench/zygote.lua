@@ -113,6 +113,7 @@ alone:stop()
 zygote:close()
 -- The stand-ins' zygote: it would wait for the next.
 local last = assert(behind())
+last:must("ping")
 local pid = tonumber((fkrpc.fs.read(("/proc/%d/comm"):format(last.pid)) or ""):match("standin:(%d+)"))
 pid = pid and (fkrpc.fs.read(("/proc/%d/status"):format(pid)) or ""):match("PPid:%s*(%d+)")
 last:stop()

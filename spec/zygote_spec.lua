@@ -48,7 +48,7 @@ local PING = 'peer:on("ping", function() return true end)'
 describe("a zygote", function()
   it("loads the script once for all its copies", function()
     local log = programs.file()
-    local made = zygote(server("io.open('" .. log .. "', 'a'):write('loaded '):close()\nlocal n = 0",
+    local made = zygote(server("local f = io.open('" .. log .. "', 'a') f:write('loaded ') f:close()\nlocal n = 0",
       'peer:on("count", function() n = n + 1 return n end)'))
     local one, other = copy(made), copy(made)
     assert.equal(1, one:must("count"))

@@ -13,7 +13,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr::null_mut;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::client::folder;
 use super::control;
@@ -61,7 +61,7 @@ pub struct Wanted<'a> {
 pub fn run(wanted: &Wanted<'_>) -> SysError {
     let what = "there is no zygote to be had";
     match hand_over(wanted) {
-        Ok((socket, pid)) => stand_in(&socket, pid),
+        Ok((socket, pid, signals)) => stand_in(&socket, pid, &signals),
         Err(Failure::Told(error)) => error,
         Err(Failure::System(error)) => SysError::new(what, &error, ""),
     }
@@ -125,8 +125,8 @@ fn connect(wanted: &Wanted<'_>) -> Result<OwnedFd, Failure> {
     Err(errno(libc::EADDRINUSE))
 }
 
-/// Hands everything over: the connection, and the copy's pid.
-fn hand_over(wanted: &Wanted<'_>) -> Result<(OwnedFd, libc::pid_t), Failure> {
+/// Hands everything over: the connection, the copy's pid, and the signals that have come since.
+fn hand_over(wanted: &Wanted<'_>) -> Result<(OwnedFd, libc::pid_t, Signals), Failure> {
     for stream in 0..=libc::STDERR_FILENO {
         fd::flags(stream)?;
     }
@@ -139,26 +139,38 @@ fn hand_over(wanted: &Wanted<'_>) -> Result<(OwnedFd, libc::pid_t), Failure> {
     settings.own()?;
     let (folder, settings) = (folder(None)?, settings.file()?);
     let settings = settings.as_ref().map_or(-1, AsRawFd::as_raw_fd);
+    // Before the copy can be there: whoever hears of it may send a signal at once.
+    let signals = Signals::hold()?;
     request(socket.as_fd(), wanted.key, &[0, 1, 2, folder.as_raw_fd(), settings])?;
-    match answer(socket.as_fd(), wanted.patience)? {
+    match begun(&socket, &signals, wanted.patience)? {
         Some(packet) if packet.is(Kind::Taken) => {}
         Some(packet) if packet.is(Kind::Failed) => return Err(errno(packet.a)),
         _ => return Err(errno(libc::ECONNRESET)), // the script could not be loaded, or not be copied
     }
-    match answer(socket.as_fd(), Duration::MAX) {
-        Ok(Some(packet)) if packet.is(Kind::Started) => Ok((socket, packet.a)),
+    match packet::receive(socket.as_fd(), &mut Descriptors::default()) {
+        Ok(Some(packet)) if packet.is(Kind::Started) => Ok((socket, packet.a, signals)),
         Ok(Some(packet)) if packet.is(Kind::Failed) => Err(errno(packet.a)),
         _ => lost(),
     }
 }
 
-/// What the zygote says; `None` at its end. When the time is over it is told so, unless it has just begun.
-fn answer(socket: BorrowedFd<'_>, timeout: Duration) -> io::Result<Option<Packet>> {
-    if !poll::readable(socket, Some(timeout))? {
-        // SAFETY: no memory is involved. From here on the zygote cannot tell us that it begins, so it does not.
-        unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RD) };
+/// What the zygote says first; `None` at its end. When the time is over it is told so, unless it has just begun. Signals
+/// do meanwhile what they always did here.
+fn begun(socket: &OwnedFd, signals: &Signals, patience: Duration) -> io::Result<Option<Packet>> {
+    let deadline = Instant::now().checked_add(patience);
+    loop {
+        let rest = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        let (said, signal) = readable(socket.as_fd(), signals.fd.as_fd(), rest)?;
+        if signal && !said {
+            signals.let_through();
+            continue;
+        }
+        if !said {
+            // SAFETY: no memory is involved. From here on the zygote cannot tell us that it begins, so it does not.
+            unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RD) };
+        }
+        return packet::receive(socket.as_fd(), &mut Descriptors::default());
     }
-    packet::receive(socket, &mut Descriptors::default())
 }
 
 fn lost() -> ! {
@@ -168,8 +180,7 @@ fn lost() -> ! {
 }
 
 /// Until the copy ends.
-fn stand_in(socket: &OwnedFd, pid: libc::pid_t) -> ! {
-    let Ok(signals) = signals() else { lost() };
+fn stand_in(socket: &OwnedFd, pid: libc::pid_t, signals: &Signals) -> ! {
     name(pid);
     // SAFETY: the path is ended by NUL. The copy has the streams; who waits for their ends must not wait for us.
     unsafe {
@@ -180,7 +191,7 @@ fn stand_in(socket: &OwnedFd, pid: libc::pid_t) -> ! {
         }
     }
     loop {
-        let Ok(ready) = readable(socket.as_fd(), signals.as_fd()) else {
+        let Ok(ready) = readable(socket.as_fd(), signals.fd.as_fd(), None) else {
             lost()
         };
         if ready.0 {
@@ -191,38 +202,64 @@ fn stand_in(socket: &OwnedFd, pid: libc::pid_t) -> ! {
             }
         }
         if ready.1 {
-            pass_on(socket.as_fd(), signals.as_fd());
+            pass_on(socket.as_fd(), signals.fd.as_fd());
         }
     }
 }
 
-/// Waits until one of the two can be read: which of them.
-fn readable(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<(bool, bool)> {
+/// Waits until one of the two can be read: which of them; neither when the time is over.
+fn readable(one: BorrowedFd<'_>, other: BorrowedFd<'_>, timeout: Option<Duration>) -> io::Result<(bool, bool)> {
     let entry = |fd: BorrowedFd<'_>| libc::pollfd {
         fd: fd.as_raw_fd(),
         events: libc::POLLIN,
         revents: 0,
     };
     let mut entries = [entry(one), entry(other)];
-    poll::wait(&mut entries, None)?;
+    poll::wait(&mut entries, timeout)?;
     Ok((entries[0].revents != 0, entries[1].revents != 0))
 }
 
-/// The signals as a descriptor (signalfd(2)); they do nothing else any more.
-fn signals() -> io::Result<OwnedFd> {
-    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
-    // SAFETY: a place of ours; zeroed is a valid set. The kernel has just made the descriptor.
-    unsafe {
-        libc::sigemptyset(set.as_mut_ptr());
-        for signal in SIGNALS {
-            libc::sigaddset(set.as_mut_ptr(), signal);
+/// The signals that are passed on, held back and as a descriptor (signalfd(2)); let through again when it is dropped.
+struct Signals {
+    fd: OwnedFd,
+    set: libc::sigset_t,
+    before: libc::sigset_t,
+}
+
+impl Signals {
+    fn hold() -> io::Result<Self> {
+        let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
+        let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
+        // SAFETY: places of ours; zeroed is a valid set. The kernel has just made the descriptor.
+        unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            for signal in SIGNALS {
+                libc::sigaddset(set.as_mut_ptr(), signal);
+            }
+            let fd = OwnedFd::from_raw_fd(fd::check(libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC))?);
+            libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), before.as_mut_ptr());
+            Ok(Self {
+                fd,
+                set: set.assume_init(),
+                before: before.assume_init(),
+            })
         }
-        libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), null_mut());
-        Ok(OwnedFd::from_raw_fd(fd::check(libc::signalfd(
-            -1,
-            set.as_ptr(),
-            libc::SFD_CLOEXEC,
-        ))?))
+    }
+
+    /// What was held back takes effect, here.
+    fn let_through(&self) {
+        // SAFETY: both sets are valid.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, null_mut());
+            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const self.set, null_mut());
+        }
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        // SAFETY: the set is valid.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, null_mut()) };
     }
 }
 
