@@ -85,9 +85,16 @@ do
   listener = getmetatable(socket).__index
   socket:close()
 end
+local zygote
+do
+  local started = assert(fkrpc.zygote({ "true" }))
+  zygote = getmetatable(started).__index
+  started:close()
+end
 local loaded = {
   fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.watchdog, fkrpc.compat, fkrpc.stdio, fkrpc.spawn,
   fkrpc.pair, fkrpc.clock, fkrpc.fs, fkrpc.freekill, fkrpc.connect, fkrpc.listen, fkrpc.token,
+  fkrpc.zygote, fkrpc.standin,
 }
 
 local function methods_of(object) return getmetatable(object).__index end
@@ -125,11 +132,12 @@ local LIVE = {
   ["fkrpc.context"] = context,
   ["fkrpc.child"] = child,
   ["fkrpc.listener"] = listener,
+  ["fkrpc.zygote"] = zygote,
 }
 
 describe("the definitions", function()
   it("are looked at after everything was loaded", function()
-    assert.equal(15, #loaded)
+    assert.equal(17, #loaded)
     assert.equal(other, one.other)
   end)
 
@@ -253,6 +261,7 @@ describe("the definitions of options", function()
     ["fkrpc.pair.options"] = fkrpc.pair,
     ["fkrpc.connect.options"] = fkrpc.connect,
     ["fkrpc.listen.options"] = fkrpc.listen,
+    ["fkrpc.zygote.options"] = fkrpc.zygote,
   }) do
     it("name the " .. class .. " that are known, and no others", function()
       local known = {}

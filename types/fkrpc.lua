@@ -16,6 +16,7 @@
 ---@field fs fkrpc.fs the same table as `require "fkrpc.fs"`
 ---@field watchdog fkrpc.watchdog the same as `require "fkrpc.watchdog"`
 ---@field freekill fkrpc.freekill the same table as `require "fkrpc.freekill"`
+---@field standin fkrpc.standin the same as `require "fkrpc.standin"`, which calls it
 ---@field compat fkrpc.compat modules of FreeKill programs; `require "fkrpc.compat"` installs all of them
 local fkrpc = {}
 
@@ -24,6 +25,11 @@ local fkrpc = {}
 ---freekill-qrandomgen, json, cjson, cjson.safe, server.rpc.cbor, server.rpc.stdio, server.rpc.jsonrpc.
 ---@class fkrpc.compat
 ---@overload fun(names?: string[]): fkrpc.compat
+
+---Hand stdin, stdout and stderr to a copy of a zygote that has loaded the same script, and end as that does. What comes
+---back is the zygote or such a copy (true), or has to do the work itself (nil, message, errno).
+---@class fkrpc.standin
+---@overload fun(options?: fkrpc.standin.options): true?, string?, integer?
 
 ---What this build is.
 ---@class fkrpc.features
@@ -100,6 +106,19 @@ function fkrpc.error(fields) end
 ---@field env? table<string, string|false> changes to the environment; false removes a variable
 ---@field cwd? string the folder to start in
 
+---@class fkrpc.zygote.options
+---@field [integer] string the program, looked up on the PATH, and its arguments
+---@field command? string[] the same, in place of the array part
+---@field env? table<string, string|false> changes to the environment; false removes a variable
+---@field cwd? string the folder to start in
+---@field stderr? "relay"|"keep"|"null"|"inherit" where its stderr goes, and what it prints: as for fkrpc.spawn
+---@field timeout? number seconds in which the script must be loaded, and a copy be made (10)
+
+---@class fkrpc.standin.options
+---@field socket? string where its zygote listens; by default what FKRPC_STANDIN says, or a place that follows from the command line
+---@field idle? number seconds that the zygote outlives its last stand-in (600)
+---@field patience? number seconds that the script may take to load (30)
+
 ---@class fkrpc.connect.options: fkrpc.wire.options
 ---@field path? string where somebody listens; either this or `fd`
 ---@field fd? integer the number of a stream socket that this process has inherited; it is taken over
@@ -121,6 +140,14 @@ function fkrpc.stdio(options) end
 ---@return string? message
 ---@return integer? errno
 function fkrpc.spawn(options) end
+
+---Load a script once: the program runs up to its `fkrpc.stdio` and waits there; its copies go on from there. Linux with
+---glibc.
+---@param options fkrpc.zygote.options
+---@return fkrpc.zygote? zygote nil if it cannot be started
+---@return string? message
+---@return integer? errno
+function fkrpc.zygote(options) end
 
 ---Connect to a Unix socket, or take an inherited one.
 ---@param options fkrpc.connect.options
@@ -199,6 +226,7 @@ function fkrpc.token() end
 
 ---One end of a conversation.
 ---@class fkrpc.peer
+---@field forked? { zygote: integer, standin?: integer } whose copy this process is: pids. Only of fkrpc.stdio's peer
 local peer = {}
 
 ---Handle requests and notifications of this name; `"*"` those that no other handler takes. nil takes it away.
@@ -342,5 +370,42 @@ function child:close_stdin() end
 ---@return string? message
 ---@return integer? errno
 function child:kill(signal) end
+
+---A program that has loaded its script and is copied.
+---@class fkrpc.zygote
+---@field pid integer
+local zygote = {}
+
+---What it does and uses.
+---@class fkrpc.zygote.info
+---@field pid integer
+---@field state "loading"|"ready"|"dead"
+---@field copies integer made so far
+---@field rss? integer bytes of memory that are in use
+---@field private? integer bytes of it that no other process shares
+---@field cpu? number seconds of CPU time
+---@field threads? integer
+---@field worker? integer never there: a zygote is no stand-in
+
+---Whether the script is loaded.
+---@param timeout? number seconds to wait for it; the zygote's own by default, 0 only asks
+---@return boolean? ready nil if it never will be: the script has failed, or cannot be copied
+---@return string? message
+---@return integer? errno
+function zygote:ready(timeout) end
+
+---A process copied from the loaded script. The command is the zygote's; all other options are those of fkrpc.spawn.
+---@param options? fkrpc.spawn.options
+---@return fkrpc.child? child nil if there is none to be had; errno 32 (EPIPE): the zygote has ended
+---@return string? message
+---@return integer? errno
+function zygote:spawn(options) end
+
+---What it is doing and what it uses.
+---@return fkrpc.zygote.info
+function zygote:info() end
+
+---End it; its copies go on.
+function zygote:close() end
 
 return fkrpc

@@ -169,20 +169,9 @@ end
 -- USER_HZ of every Linux (proc(5)).
 local TICKS = 100
 
---- What it is doing and what it uses.
-function Child:info()
-  local certificate = self:reap()
-  local stats = native.stats(self.conn)
-  local info = {
-    pid = self.pid, state = self.state, age = (self.ended_at or now()) - self.started, calls = stats.calls,
-    last_method = stats.last_method, waiting = stats.waiting,
-  }
-  if certificate then
-    if certificate.user then info.cpu = certificate.user + certificate.system end
-    return info
-  end
-  -- The number is its own: it was not collected.
-  local folder = ("/proc/%d/"):format(self.pid)
+-- Put what a process uses into `info`: its number must be its own, as it is until it was collected.
+local function measure(info, pid)
+  local folder = ("/proc/%d/"):format(pid)
   -- A stand-in's name says who does its work (fkrpc.standin): that one's figures count.
   info.worker = tonumber((fs.read(folder .. "comm") or ""):match("^standin:(%d+)\n"))
   if info.worker then folder = ("/proc/%d/"):format(info.worker) end
@@ -196,6 +185,21 @@ function Child:info()
     private = (private or 0) + kilobytes * 1024
   end
   info.private = private
+end
+
+--- What it is doing and what it uses.
+function Child:info()
+  local certificate = self:reap()
+  local stats = native.stats(self.conn)
+  local info = {
+    pid = self.pid, state = self.state, age = (self.ended_at or now()) - self.started, calls = stats.calls,
+    last_method = stats.last_method, waiting = stats.waiting,
+  }
+  if not certificate then
+    measure(info, self.pid)
+  elseif certificate.user then
+    info.cpu = certificate.user + certificate.system
+  end
   return info
 end
 
@@ -210,4 +214,4 @@ local function adopt(self, process, limits, keeps_stderr)
   return setmetatable(self, Child)
 end
 
-return { adopt = adopt, now = now, methods = Child }
+return { adopt = adopt, now = now, methods = Child, measure = measure }

@@ -11,9 +11,8 @@ KNOWN[1] = true -- the command may be the array part
 local STDERR = { relay = 0, keep = 1, null = 2, inherit = 3 }
 local LIMITS = { "memory", "cpu", "files", "processes" }
 
--- The option by which a zygote names itself.
-local ZYGOTE = {}
-KNOWN[ZYGOTE] = true
+-- The zygote that the next child is a copy of.
+local source
 
 local function wrong(text, where)
   error("fkrpc." .. (where or "spawn") .. ": " .. text, 4)
@@ -80,8 +79,9 @@ end
 
 --- Start a program. The peer of its other end, or nil, message, errno.
 local function spawn(given)
+  local zygote = source
+  source = nil
   given = options.check("spawn", given, KNOWN)
-  local zygote = given[ZYGOTE]
   local command = zygote or command_of(given)
   local env = environment_of(options.typed("spawn", given, "env", "table"))
   local cwd = options.typed("spawn", given, "cwd", "string")
@@ -120,6 +120,12 @@ local function spawn(given)
   return wire.restrict(given, self)
 end
 
+--- The same, of a zygote's copy in place of a program.
+local function copy(zygote, given)
+  source = zygote
+  return spawn(given)
+end
+
 return {
-  spawn = spawn, ZYGOTE = ZYGOTE, STDERR = STDERR, command_of = command_of, environment_of = environment_of,
+  spawn = spawn, copy = copy, STDERR = STDERR, command_of = command_of, environment_of = environment_of,
 }

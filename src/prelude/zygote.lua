@@ -1,6 +1,6 @@
 -- fkrpc.zygote: load a script once and start processes from it, each a child like one of fkrpc.spawn's.
 local native = ...
-local type, error, tostring, pairs, setmetatable = type, error, tostring, pairs, setmetatable
+local type, error, tostring, setmetatable = type, error, tostring, setmetatable
 local options, process = native.module("options"), native.module("process")
 
 local KNOWN = options.set("command", "env", "cwd", "stderr", "timeout")
@@ -13,10 +13,9 @@ Zygote.__index = Zygote
 
 -- A failure after which there is nothing to be had any more, with how the process ended.
 local function failed(self, message, errno)
-  local exit = native.process_wait(self.process, 0.1)
-  if exit or errno == 110 or errno == 32 then -- ETIMEDOUT, EPIPE
-    self.dead = true
-  end
+  local gone = errno == 110 or errno == 32 -- ETIMEDOUT, EPIPE
+  local exit = native.process_wait(self.process, gone and 0.1 or 0)
+  self.dead = gone or exit ~= false
   if exit and (exit.signal or exit.code ~= 0) then
     message = message .. (exit.signal and " (signal " or " (status ") .. ("%d)"):format(exit.signal or exit.code)
   end
@@ -40,15 +39,13 @@ end
 --- A process copied from the loaded script, with fkrpc.spawn's options: the peer of its other end, or nil, message,
 --- errno.
 function Zygote:spawn(given)
-  local passed = { [process.ZYGOTE] = self }
-  for name, value in pairs(given or {}) do passed[name] = value end
-  if passed.command or passed[1] then
+  if type(given) == "table" and (given.command or given[1]) then
     error("bad argument #1 to 'spawn' (the command is the zygote's)", 2)
   end
   local ready, message, errno = self:ready()
   if ready == false then return nil, tostring(self) .. " has not loaded its script yet", 110 end -- ETIMEDOUT
   if not ready then return nil, message, errno end
-  return process.spawn(passed)
+  return process.copy(self, given)
 end
 
 -- What fkrpc.spawn calls in place of starting a program.
@@ -59,12 +56,13 @@ local function copy(self, ...)
   return copied
 end
 
---- `{ pid, state = "loading" | "ready" | "dead", copies }`
+--- What it is doing and what it uses.
 function Zygote:info()
-  if not self.dead and native.process_wait(self.process, 0) then self.dead = true end
-  return {
-    pid = self.pid, copies = self.copies, state = self.dead and "dead" or self.loaded and "ready" or "loading",
-  }
+  if not self.dead and native.process_wait(self.process, 0) ~= false then self.dead = true end
+  local state = self.dead and "dead" or self.loaded and "ready" or "loading"
+  local info = { pid = self.pid, copies = self.copies, state = state }
+  if not self.dead then native.module("child").measure(info, self.pid) end
+  return info
 end
 
 --- End it. Its copies go on. Twice does no harm.
