@@ -80,7 +80,7 @@ end
 
 -- An error of a call that has no reply to expect: a "closed" says how the process ended, or that it has not. The peer
 -- calls this.
-function Child:mourn(err, method)
+local function mourn(self, err, method)
   if getmetatable(err) ~= local_error or rawget(err, "code") ~= "closed" then return end
   -- What was closed here says nothing about the child.
   local ours = (self.closed or self.asked) and err.message == "the connection is closed"
@@ -92,13 +92,6 @@ function Child:mourn(err, method)
     self.mourned = true -- waited for once: there is no conversation to come
     err.message = err.message .. "; child " .. ("%d"):format(self.pid) .. " still runs"
   end
-end
-
---- Tell the other end something; nothing comes back. True, or nil and an error.
-function Child:notify(method, params)
-  local sent, err = native.notify(self.conn, self.handlers, method, params)
-  if err ~= nil then self:mourn(err) end
-  return sent, err
 end
 
 -- ---- signals --------------------------------------------------------------------------------------------------------
@@ -132,7 +125,7 @@ end
 local function seconds_of(given, name, default)
   local value = given[name]
   if value == nil then return default end
-  if type(value) ~= "number" or not (value >= 0) then
+  if type(value) ~= "number" or value ~= value or value < 0 then
     error("bad argument #1 to 'stop' (option '" .. name .. "' must be seconds)", 3)
   end
   return value
@@ -209,7 +202,7 @@ Child.stop_serving = peer.methods.stop
 local function adopt(self, process, limits, keeps_stderr)
   self.stop_serving, self.stop = self.stop ~= peer.methods.stop and self.stop or nil, nil -- an interleaved peer's own
   self.process, self.pid, self.started = process, native.process_pid(process), now()
-  self.limits, self.keeps_stderr, self.state = limits, keeps_stderr, "starting"
+  self.limits, self.keeps_stderr, self.state, self.mourn = limits, keeps_stderr, "starting", mourn
   return setmetatable(self, Child)
 end
 
