@@ -1,9 +1,9 @@
 #!/bin/sh
-# The benchmarks: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [watchdog]
-# [zygote]; without a name all of them.
+# The benchmarks: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [spawn]
+# [watchdog] [zygote]; without a name all of them.
 #
 # LUA=lua5.3 chooses the interpreter (default lua5.4), CPU=0 the processor that round trips are pinned to, ROUNDS and
-# TRIPS how long they take. Nothing here but "codec", "compat", "large", "load", "watchdog" and "zygote"
+# TRIPS how long they take. Nothing here but "codec", "compat", "large", "load", "spawn", "watchdog" and "zygote"
 # passes or fails by a figure: machines differ, ratios within a run do not, and neither do instruction counts.
 set -eu
 
@@ -124,6 +124,13 @@ replay() {
     fi
 }
 
+spawn() {
+    echo "== spawn"
+    mkdir -p "$out"
+    ${CC:-cc} -O2 -Wall -Wextra -o "$out/spawn" bench/spawn.c
+    "$LUA" bench/spawn.lua "$out/spawn"
+}
+
 watchdog() {
     echo "== watchdog"
     "$LUA" bench/watchdog.lua
@@ -134,11 +141,11 @@ zygote() {
     "$LUA" bench/zygote.lua
 }
 
-[ $# -gt 0 ] || set -- codec compat channel clock large load random replay game watchdog zygote
+[ $# -gt 0 ] || set -- codec compat channel clock large load random replay game spawn watchdog zygote
 for word in "$@"; do
     case $word in
-    codec | compat | channel | clock | large | load | random | replay | game | watchdog | zygote) ;;
-    *) echo "usage: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [watchdog] [zygote]" >&2 && exit 2 ;;
+    codec | compat | channel | clock | large | load | random | replay | game | spawn | watchdog | zygote) ;;
+    *) echo "usage: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [spawn] [watchdog] [zygote]" >&2 && exit 2 ;;
     esac
 done
 "$LUA" scripts/build.lua

@@ -170,7 +170,10 @@ describe("the definitions", function()
 
   it("of a child's own functions know that it is a peer, too", function()
     assert.equal("fkrpc.peer", classes["fkrpc.child"].base)
-    for name in pairs(functions_of(peer)) do assert.equal(peer[name], child[name]) end
+    for name in pairs(functions_of(peer)) do
+      -- A child's stop ends it.
+      if name == "stop" then assert.equal(peer.stop, child.stop_serving) else assert.equal(peer[name], child[name]) end
+    end
   end)
 end)
 
@@ -181,6 +184,7 @@ describe("the definitions of what functions return", function()
 
   it("name the fields of stats()", function()
     local stats = fkrpc.pair({ latency = true }):stats()
+    stats.last_method = false -- a child's
     assert.same(sorted(stats), sorted(classes["fkrpc.stats"].fields))
     assert.same(sorted(stats.latency), sorted(classes["fkrpc.latencies"].fields))
     assert.same(sorted(stats.latency.calls), sorted(classes["fkrpc.latency"].fields))
@@ -188,12 +192,17 @@ describe("the definitions of what functions return", function()
 
   it("name the fields of a child and of its end", function()
     local started = assert(fkrpc.spawn({ "sh", "-c", "exit 3" }))
-    assert.same({ "pid" }, sorted(classes["fkrpc.child"].fields))
+    assert.same({ "certificate", "hello", "on_death", "pid" }, sorted(classes["fkrpc.child"].fields))
     assert.equal("number", type(started.pid))
+    started:call("x")
+    local info = started:info()
+    info.rss, info.private, info.threads = false, false, false -- a living one's
+    assert.same(sorted(info), sorted(classes["fkrpc.child.info"].fields))
     local exit = assert(started:wait(60))
     assert.equal(3, exit.code)
-    exit.signal = false
-    assert.same(sorted(exit), sorted(classes["fkrpc.exit"].fields))
+    assert.equal(exit, started.certificate)
+    exit.signal, exit.oom = false, false
+    assert.same(sorted(exit), sorted(classes["fkrpc.certificate"].fields))
   end)
 
   it("name the fields of an error object", function()

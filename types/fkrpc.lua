@@ -105,6 +105,19 @@ function fkrpc.error(fields) end
 ---@field command? string[] the same, in place of the array part
 ---@field env? table<string, string|false> changes to the environment; false removes a variable
 ---@field cwd? string the folder to start in
+---@field stderr? "relay"|"keep"|"null"|"inherit" where its stderr goes: kept (64 KiB) and passed on to ours (default), kept alone, nowhere, or ours itself
+---@field limits? fkrpc.limits what it may use
+---@field handlers? table<string, fun(params: any, ctx: fkrpc.context): any, any> handlers that are there before its first message
+---@field handshake? "hello"|fun(child: fkrpc.child, deadline: number): boolean?, string? what `spawn` waits for: its notification `hello`, whose params are `child.hello` then; or a function that returns true, or nil and a reason, by a time of `clock.monotonic_us`
+---@field handshake_timeout? number seconds for that (10)
+
+---What a child may use (setrlimit(2)); what is not mentioned is inherited.
+---@class fkrpc.limits
+---@field memory? integer bytes of address space
+---@field cpu? integer seconds of CPU time; SIGXCPU then, and SIGKILL a second later
+---@field files? integer open descriptors
+---@field processes? integer processes of its user
+---@field nice? integer added to the niceness
 
 ---@class fkrpc.zygote.options
 ---@field [integer] string the program, looked up on the PATH, and its arguments
@@ -134,7 +147,7 @@ function fkrpc.error(fields) end
 ---@return integer? errno
 function fkrpc.stdio(options) end
 
----Start a program; the peer is at its stdin and stdout, its stderr is ours.
+---Start a program, in a process group of its own; the peer is at its stdin and stdout.
 ---@param options fkrpc.spawn.options
 ---@return fkrpc.child? child nil if it cannot be started
 ---@return string? message
@@ -305,6 +318,8 @@ function peer:receive_raw(timeout) end
 ---@class fkrpc.stats
 ---@field received integer messages of any kind; a batch counts by its members
 ---@field requests integer requests and notifications among them
+---@field calls integer calls begun here
+---@field last_method? string the one called last, where the other end is a process of ours
 ---@field replies integer replies that somebody waited for
 ---@field strays integer replies that nobody waited for
 ---@field unhandled integer notifications that nobody handled
@@ -341,25 +356,65 @@ function peer:receive_raw(timeout) end
 ---@return fkrpc.stats
 function peer:stats() end
 
----A peer that is a process started by `fkrpc.spawn`.
+---A peer that is a process started by `fkrpc.spawn`. Errors with code "closed" have its certificate as their `data` once
+---it has ended.
 ---@class fkrpc.child: fkrpc.peer
 ---@field pid integer
+---@field certificate? fkrpc.certificate once its end was seen
+---@field hello? any the params of its `hello`, with the handshake of that name
+---@field on_death? fun(child: fkrpc.child, certificate: fkrpc.certificate) called once by whoever sees its end
 local child = {}
 
 ---How a process ended, and what it used.
----@class fkrpc.exit
+---@class fkrpc.certificate
 ---@field code? integer if it ended by itself
 ---@field signal? integer if a signal ended it
+---@field reason string all of it in one line
+---@field method? string what was called when it ended
+---@field stderr? string the last it has written there, up to 64 KiB, where that is kept
+---@field oom? string what hints at a want of memory
 ---@field user number CPU seconds, of it and the children it waited for
 ---@field system number CPU seconds in the kernel, likewise
 ---@field max_rss integer the most memory it had, in bytes
 
+---What a child does and uses.
+---@class fkrpc.child.info
+---@field pid integer
+---@field state "starting"|"ready"|"stopping"|"dead"
+---@field age number seconds since its start
+---@field calls integer calls made to it
+---@field last_method? string the one called last
+---@field waiting integer calls that wait for it
+---@field cpu? number CPU seconds
+---@field rss? integer resident memory in bytes
+---@field private? integer memory it shares with nobody, in bytes
+---@field threads? integer
+
 ---Wait for the process to end. Nothing is read meanwhile. Asked again, it answers the same.
 ---@param timeout? number seconds; without one, as long as it takes
----@return fkrpc.exit|false|nil ended false if it still runs; nil if that cannot be known
+---@return fkrpc.certificate|false|nil ended false if it still runs; nil if that cannot be known
 ---@return string? message
 ---@return integer? errno
 function child:wait(timeout) end
+
+---Look whether it has ended. Never waits; interleaved calls that wait for it fail then.
+---@return fkrpc.certificate|false ended
+function child:reap() end
+
+---End it: close its stdin and read what it still says; SIGTERM to its group; SIGKILL to its group. Each step waits for
+---a time, and whatever is left of the group when it has ended is killed.
+---@param options? { grace: number?, terminate: number? } seconds after closing its stdin and after SIGTERM, 2 each
+---@return fkrpc.certificate? ended nil if it is not gone after all that
+---@return string? message
+---@return integer? errno
+function child:stop(options) end
+
+---Make `serve` return "stopped" once the present request is answered: what `stop` is to other peers.
+function child:stop_serving() end
+
+---What it does and what it uses.
+---@return fkrpc.child.info
+function child:info() end
 
 ---Close its stdin: it sees the end of its input; what it says can still be read.
 function child:close_stdin() end

@@ -64,7 +64,7 @@ local function words(given, limits)
   if given.signal then
     local name = NAMES[given.signal]
     parts[1] = "killed by signal " .. ("%d"):format(given.signal) .. (name and " (" .. name .. ")" or "")
-    if limits.cpu and (given.signal == 24 or given.signal == 9) and given.user + given.system >= limits.cpu then
+    if limits.cpu and (given.signal == 24 or given.signal == 9 and given.user + given.system >= limits.cpu) then
       parts[2] = ("at its limit of %.0f s of CPU time"):format(limits.cpu)
     end
   elseif given.code then
@@ -79,8 +79,8 @@ local function words(given, limits)
   return (concat(parts, "; "):gsub("[\r\n]+", " "))
 end
 
---- Complete what is known of an end: `{ code | signal, user, system, max_rss }`, or `{ reason }` where somebody else has
---- collected it.
+--- Complete what is known of an end: `{ code | signal, user, system, max_rss }`, or `{ reason }` where somebody else
+--- has collected it.
 function certificate.complete(given, stderr, method, limits, killed)
   given.stderr, given.method = stderr, method
   given.oom = memory_hint(given, stderr or "", limits, killed)

@@ -47,6 +47,10 @@ end
 -- Look whether it has ended, for at most `timeout` seconds: the certificate; false; or nil, message, errno.
 local function look(self, timeout, method)
   if self.certificate then return self.certificate end
+  -- Stopped, it takes its children along: until it is collected the group's number is its own.
+  if self.state == "stopping" and process_wait(self.process, timeout, true) then
+    process_signal(self.process, KILL, true)
+  end
   local exit, message, errno = process_wait(self.process, timeout)
   if self.certificate then return self.certificate end -- a finalizer was faster
   if exit then return bury(self, exit, method) end
@@ -76,25 +80,18 @@ end
 
 -- An error of a call that has no reply to expect: a "closed" says how the process ended, or that it has not. The peer
 -- calls this.
-function Child:mourn(err, method)
+local function mourn(self, err, method)
   if getmetatable(err) ~= local_error or rawget(err, "code") ~= "closed" then return end
-  local before = self.certificate
-  local expected = not (self.closed or self.asked or self.mourned)
-  local certificate = before or look(self, expected and SETTLING or 0, method)
+  -- What was closed here says nothing about the child.
+  local ours = (self.closed or self.asked) and err.message == "the connection is closed"
+  local certificate = look(self, (ours or self.mourned) and 0 or SETTLING, method)
   if certificate then
     err.data = certificate
     err.message = "child " .. ("%d"):format(self.pid) .. " has ended: " .. certificate.reason
-  elseif expected or self.mourned then
-    self.mourned = true -- waited for once
+  elseif not ours then
+    self.mourned = true -- waited for once: there is no conversation to come
     err.message = err.message .. "; child " .. ("%d"):format(self.pid) .. " still runs"
   end
-end
-
---- Tell the other end something; nothing comes back. True, or nil and an error.
-function Child:notify(method, params)
-  local sent, err = native.notify(self.conn, self.handlers, method, params)
-  if err ~= nil then self:mourn(err) end
-  return sent, err
 end
 
 -- ---- signals --------------------------------------------------------------------------------------------------------
@@ -128,7 +125,7 @@ end
 local function seconds_of(given, name, default)
   local value = given[name]
   if value == nil then return default end
-  if type(value) ~= "number" or not (value >= 0) then
+  if type(value) ~= "number" or value ~= value or value < 0 then
     error("bad argument #1 to 'stop' (option '" .. name .. "' must be seconds)", 3)
   end
   return value
@@ -142,7 +139,7 @@ function Child:stop(options)
   end
   options = options or {}
   local grace = seconds_of(options, "grace", GRACE)
-  local terminate = seconds_of(options, "terminate", grace)
+  local terminate = seconds_of(options, "terminate", GRACE)
   if not self.certificate then
     self.state = "stopping"
     self:close_stdin()
@@ -154,8 +151,6 @@ function Child:stop(options)
         process_wait(self.process, AFTER_KILL, true)
       end
     end
-    -- Its children, if it has left some: until it is collected the group's number is its own.
-    if process_wait(self.process, 0, true) then process_signal(self.process, KILL, true) end
   end
   local certificate = self:reap()
   native.process_stderr(self.process, true)
@@ -207,10 +202,14 @@ function Child:__tostring()
   return "fkrpc.child: pid " .. ("%d"):format(self.pid) .. (native.stats(self.conn).open and "" or " (closed)")
 end
 
+--- Make `serve` return `"stopped"` once the present request is answered: what `stop` is to other peers.
+Child.stop_serving = peer.methods.stop
+
 --- Make a new peer a child: of a process, with what its certificate needs.
 local function adopt(self, process, limits, keeps_stderr)
+  self.stop_serving, self.stop = self.stop ~= peer.methods.stop and self.stop or nil, nil -- an interleaved peer's own
   self.process, self.pid, self.started = process, native.process_pid(process), now()
-  self.limits, self.keeps_stderr, self.state = limits, keeps_stderr, "starting"
+  self.limits, self.keeps_stderr, self.state, self.mourn = limits, keeps_stderr, "starting", mourn
   return setmetatable(self, Child)
 end
 

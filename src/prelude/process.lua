@@ -62,9 +62,9 @@ local function limits_of(given)
     if not known[name] then wrong("unknown limit '" .. tostring(name) .. "'") end
   end
   for place, name in pairs(LIMITS) do
-    limits[place] = options.integer("spawn", given, name, nil, 0, 2 ^ 53, 5)
+    limits[place] = options.integer("spawn", given, name, nil, 0, 2 ^ 53, 4)
   end
-  limits[5] = options.integer("spawn", given, "nice", nil, -40, 40, 5)
+  limits[5] = options.integer("spawn", given, "nice", nil, -40, 40, 4)
   return limits
 end
 
