@@ -196,13 +196,21 @@ describe("the definitions of what functions return", function()
     assert.equal("number", type(started.pid))
     started:call("x")
     local info = started:info()
-    info.rss, info.private, info.threads = false, false, false -- a living one's
+    info.rss, info.private, info.threads, info.worker = false, false, false, false -- a living one's
     assert.same(sorted(info), sorted(classes["fkrpc.child.info"].fields))
     local exit = assert(started:wait(60))
     assert.equal(3, exit.code)
     assert.equal(exit, started.certificate)
     exit.signal, exit.oom = false, false
     assert.same(sorted(exit), sorted(classes["fkrpc.certificate"].fields))
+  end)
+
+  it("name the fields of what a zygote says of itself", function()
+    local started = assert(fkrpc.zygote({ "sleep", "60" }))
+    local info = started:info()
+    started:close()
+    assert.equal("loading", info.state)
+    assert.same(sorted(info), sorted(classes["fkrpc.zygote.info"].fields))
   end)
 
   it("name the fields of an error object", function()

@@ -389,6 +389,7 @@ local child = {}
 ---@field rss? integer resident memory in bytes
 ---@field private? integer memory it shares with nobody, in bytes
 ---@field threads? integer
+---@field worker? integer who does its work, where it is a stand-in (fkrpc.standin): that process's use counts then
 
 ---Wait for the process to end. Nothing is read meanwhile. Asked again, it answers the same.
 ---@param timeout? number seconds; without one, as long as it takes
@@ -440,7 +441,6 @@ local zygote = {}
 ---@field private? integer bytes of it that no other process shares
 ---@field cpu? number seconds of CPU time
 ---@field threads? integer
----@field worker? integer never there: a zygote is no stand-in
 
 ---Whether the script is loaded.
 ---@param timeout? number seconds to wait for it; the zygote's own by default, 0 only asks

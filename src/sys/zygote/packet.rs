@@ -155,3 +155,51 @@ pub(super) fn receive(socket: BorrowedFd<'_>, fds: &mut Descriptors) -> io::Resu
         b: bytes[3],
     }))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn a_packet_arrives_with_its_descriptors_in_order_and_close_on_exec() {
+        let (one, other) = UnixStream::pair().unwrap();
+        let (reader, writer) = fd::pipe().unwrap();
+        let packet = Packet::new(Kind::Fork, 7, -1);
+        send(one.as_fd(), packet, &[writer.as_raw_fd(), reader.as_raw_fd()]).unwrap();
+        let mut fds = Descriptors::default();
+        assert_eq!(receive(other.as_fd(), &mut fds).unwrap(), Some(packet));
+        assert!(packet.is(Kind::Fork) && !packet.is(Kind::Taken));
+        let [Some(writer), Some(reader), None, None, None] = fds else {
+            panic!("{fds:?}");
+        };
+        assert_eq!(fd::flags(writer.as_raw_fd()).unwrap(), libc::FD_CLOEXEC);
+        fd::write_all(writer.as_fd(), b"through").unwrap();
+        let mut bytes = [0; 16];
+        assert_eq!(fd::read(reader.as_fd(), &mut bytes).unwrap(), 7);
+    }
+
+    #[test]
+    fn what_is_no_packet_is_an_error_and_the_end_is_none() {
+        let (mut one, other) = UnixStream::pair().unwrap();
+        let mut fds = Descriptors::default();
+        for bytes in [&[0u8; 16][..], b"short"] {
+            one.write_all(bytes).unwrap();
+            let error = receive(other.as_fd(), &mut fds).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::EPROTO));
+        }
+        drop(one);
+        assert_eq!(receive(other.as_fd(), &mut fds).unwrap(), None);
+    }
+
+    #[test]
+    fn a_packet_to_nobody_is_an_error_and_no_signal() {
+        let (one, other) = UnixStream::pair().unwrap();
+        drop(other);
+        let error = send(one.as_fd(), Packet::new(Kind::Ready, 0, 0), &[]).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EPIPE));
+    }
+}

@@ -204,3 +204,43 @@ fn read(file: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_travel_as_items_in_a_file() {
+        let mut settings = Settings::default();
+        assert!(settings.file().unwrap().is_none());
+        settings.variable(OsStr::new("A"), Some(OsStr::new("b=c"))).unwrap();
+        settings.variable(OsStr::new("GONE"), None).unwrap();
+        let limits = Limits {
+            resources: [None, Some(0), Some(77), None],
+            nice: Some(-2),
+        };
+        settings.limits(&limits).unwrap();
+        let file = settings.file().unwrap().unwrap();
+        let bytes = read(file.as_fd()).unwrap();
+        assert_eq!(bytes, b"=A=b=c\0-GONE\0l0 1 78 0 998 \0");
+    }
+
+    #[test]
+    fn a_name_that_is_none_and_a_zero_byte_are_refused() {
+        let mut settings = Settings::default();
+        for (name, value) in [("", "x"), ("A=B", "x"), ("A", "x\0y"), ("A\0", "x")] {
+            let error = settings
+                .variable(OsStr::new(name), Some(OsStr::new(value)))
+                .unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::EINVAL), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_by_their_place_and_missing_ones_are_zero() {
+        assert_eq!(number(c"1 18446744073709551615 ", 1), u64::MAX);
+        assert_eq!(number(c"1 x", 1), 0);
+        assert_eq!(number(c"", 3), 0);
+    }
+}

@@ -95,3 +95,39 @@ fn conversation(number: RawFd) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_process_with_a_second_thread_is_refused_and_told_how_many() {
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || wait.recv());
+        let error = check(-1).unwrap_err();
+        assert_eq!(error.errno, libc::EBUSY);
+        assert!(
+            error.message.contains("this process cannot be a zygote: it has "),
+            "{error}"
+        );
+        drop(go);
+        assert!(thread.join().unwrap().is_err());
+    }
+
+    #[test]
+    fn pipes_sockets_and_nameless_objects_are_conversations_and_files_are_not() {
+        let (reader, _writer) = fd::pipe().unwrap();
+        let (socket, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        // SAFETY: two numbers; the kernel has just made what comes back.
+        let event = unsafe { OwnedFd::from_raw_fd(fd::check(libc::eventfd(0, libc::EFD_CLOEXEC)).unwrap()) };
+        let file = std::fs::File::open("/proc/self/status").unwrap();
+        let device = std::fs::File::open("/dev/null").unwrap();
+        assert_eq!(conversation(reader.as_raw_fd()), Some("a pipe"));
+        assert_eq!(conversation(socket.as_raw_fd()), Some("a socket"));
+        assert!(conversation(event.as_raw_fd()).is_some_and(|kind| kind.contains("eventfd")));
+        assert_eq!(conversation(file.as_fd().as_raw_fd()), None);
+        assert_eq!(conversation(device.as_raw_fd()), None);
+    }
+}
