@@ -46,7 +46,7 @@ end
 local function number(given, name, default)
   local value = options.typed("standin", given, name, "number", 5)
   if value == nil then return default end
-  if not (value >= 0) then error("fkrpc.standin: option '" .. name .. "' must be seconds", 4) end
+  if value < 0 or value ~= value then error("fkrpc.standin: option '" .. name .. "' must be seconds", 4) end
   return value
 end
 

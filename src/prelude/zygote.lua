@@ -87,7 +87,7 @@ local function zygote(given)
   local cwd = options.typed("zygote", given, "cwd", "string")
   local stderr = options.choice("zygote", given, "stderr", process.STDERR, "relay")
   local timeout = options.typed("zygote", given, "timeout", "number") or TIMEOUT
-  if not (timeout >= 0) then error("fkrpc.zygote: option 'timeout' must be seconds", 2) end
+  if timeout < 0 or timeout ~= timeout then error("fkrpc.zygote: option 'timeout' must be seconds", 2) end
   if not native.zygote_start then return nil, "fkrpc.zygote needs Linux", 38 end -- ENOSYS
   env[#env + 1] = "FKRPC_ZYGOTE"
   env[#env + 1] = "0:0:0"
