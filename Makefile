@@ -4,7 +4,7 @@ LUA ?= lua5.4
 # rustup's own place, for shells that have not read its settings; what is on the PATH goes first.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build spec test faults asan valgrind fuzz chaos soak lint packaging dist demo bench bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-spawn bench-watchdog clean
+.PHONY: help setup build spec test faults asan valgrind fuzz chaos kills cycles soak lint packaging dist demo bench bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-spawn bench-watchdog bench-zygote clean
 
 help: ## list the targets
 	@echo "fkrpc: make TARGET [LUA=lua5.3]"
@@ -37,6 +37,12 @@ fuzz: ## the fuzz targets, FUZZ_TIME seconds or FUZZ_RUNS inputs each; TARGETS="
 chaos: ## every fault of spec/chaos ROUNDS times (3), in another order each time
 	@$(LUA) scripts/chaos.lua $(ROUNDS)
 
+kills: ## COUNT (1000) deaths of children by SIGKILL in every state of a conversation
+	@$(LUA) scripts/kills.lua $(COUNT)
+
+cycles: ## COUNT (1000) starts and ends of children in every way: nothing is left
+	@$(LUA) scripts/cycles.lua $(COUNT)
+
 soak: build ## load for MINUTES (10) with a random fault every 5 seconds
 	@$(LUA) scripts/soak.lua $(MINUTES)
 
@@ -57,10 +63,10 @@ demo: ## set up what is missing, build, and run demo/demo.lua
 	@sh scripts/setup.sh demo
 	@sh scripts/demo.sh $(LUA)
 
-bench: ## every benchmark in bench/ with LUA; bench-codec, -channel, -large, -load, -replay, -game, -spawn, -watchdog: one of them
+bench: ## every benchmark in bench/ with LUA; bench-codec, -channel, -large, -load, -replay, -game, -spawn, -watchdog, -zygote: one of them
 	@LUA=$(LUA) bench/run.sh
 
-bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-spawn bench-watchdog:
+bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-spawn bench-watchdog bench-zygote:
 	@LUA=$(LUA) bench/run.sh $(@:bench-%=%)
 
 clean: ## remove build/, dist/ and target/

@@ -1,10 +1,10 @@
 #!/bin/sh
 # The benchmarks: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [spawn]
-# [watchdog]; without a name all of them.
+# [watchdog] [zygote]; without a name all of them.
 #
 # LUA=lua5.3 chooses the interpreter (default lua5.4), CPU=0 the processor that round trips are pinned to, ROUNDS and
-# TRIPS how long they take. Nothing here but "codec", "compat", "large", "load", "spawn" and "watchdog" passes or fails by a
-# figure: machines differ, ratios within a run do not, and neither do instruction counts.
+# TRIPS how long they take. Nothing here but "codec", "compat", "large", "load", "spawn", "watchdog" and "zygote"
+# passes or fails by a figure: machines differ, ratios within a run do not, and neither do instruction counts.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -136,11 +136,16 @@ watchdog() {
     "$LUA" bench/watchdog.lua
 }
 
-[ $# -gt 0 ] || set -- codec compat channel clock large load random replay game spawn watchdog
+zygote() {
+    echo "== zygote"
+    "$LUA" bench/zygote.lua
+}
+
+[ $# -gt 0 ] || set -- codec compat channel clock large load random replay game spawn watchdog zygote
 for word in "$@"; do
     case $word in
-    codec | compat | channel | clock | large | load | random | replay | game | spawn | watchdog) ;;
-    *) echo "usage: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [spawn] [watchdog]" >&2 && exit 2 ;;
+    codec | compat | channel | clock | large | load | random | replay | game | spawn | watchdog | zygote) ;;
+    *) echo "usage: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [spawn] [watchdog] [zygote]" >&2 && exit 2 ;;
     esac
 done
 "$LUA" scripts/build.lua

@@ -1,5 +1,5 @@
--- From fkrpc.spawn to `hello` of a trivial child, beside a C parent's posix_spawn of a bare Lua to its first byte; with a
--- small parent and with one that holds much memory. It exits with 1 when a median ratio is over its bound.
+-- From fkrpc.spawn to `hello` of a trivial child, beside a C parent's posix_spawn of a bare Lua to its first byte; with
+-- a small parent and with one that holds much memory. It exits with 1 when a median ratio is over its bound.
 --
 --   lua5.4 bench/spawn.lua C_PROGRAM [--rounds=15] [--starts=30]
 

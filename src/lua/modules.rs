@@ -42,6 +42,7 @@ const PARENT: &[Module] = modules![
     "pool/recycle",
     "pool/report",
     "pool/control",
+    "pool/prefork",
 ];
 #[cfg(not(feature = "parent"))]
 const PARENT: &[Module] = &[];
@@ -70,6 +71,9 @@ const MODULES: &[Module] = modules![
     "child",
     "certificate",
     "handshake",
+    "zygote",
+    "forked",
+    "standin",
     "socket",
     "listener",
     "clock",

@@ -3,6 +3,11 @@ local native = ...
 local setmetatable, type, error, tostring, pairs = setmetatable, type, error, tostring, pairs
 local rawget = rawget
 
+-- Taken before the script can use it, or what the script starts.
+local system = os
+local zygote = system and system.getenv("FKRPC_ZYGOTE")
+if zygote then native.module("forked").take(zygote) end
+
 local fkrpc = {
   _VERSION = "fkrpc " .. native.version,
   null = native.null,
@@ -60,11 +65,11 @@ end
 -- Names that are submodules, and functions that live in one.
 local submodule = {
   json = true, cbor = true, jsonrpc = true, clock = true, fs = true, random = true, compat = true,
-  watchdog = true, freekill = true,
+  watchdog = true, freekill = true, standin = true,
 }
 local home = {
-  token = "cancel", stdio = "stdio", spawn = "process", pair = "pair", connect = "socket", listen = "listener",
-  pool = "pool", loop = "loop",
+  token = "cancel", stdio = "stdio", spawn = "process", zygote = "zygote", pair = "pair", connect = "socket",
+  listen = "listener", pool = "pool", loop = "loop",
 }
 
 return setmetatable(fkrpc, {

@@ -262,7 +262,9 @@ end
 
 --- Tell the other end something; nothing comes back. True, or nil and an error.
 function Peer:notify(method, params)
-  return native.notify(self.conn, self.handlers, method, params)
+  local sent, err = native.notify(self.conn, self.handlers, method, params)
+  if err ~= nil and self.mourn then self:mourn(err) end
+  return sent, err
 end
 
 --- Send bytes as they are. True, or nil and an error.

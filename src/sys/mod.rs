@@ -27,5 +27,7 @@ pub mod stat;
 pub mod stderr;
 pub mod stdio;
 pub mod timer;
+#[cfg(target_os = "linux")]
+pub mod zygote;
 
 pub use error::SysError;

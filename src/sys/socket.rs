@@ -217,6 +217,14 @@ impl Listener {
         Ok(listening)
     }
 
+    /// Its descriptor, for another process to listen on: the file stays.
+    #[cfg(target_os = "linux")]
+    pub(super) fn leave(mut self) -> io::Result<OwnedFd> {
+        let socket = fd::dup_cloexec(self.socket.as_fd(), LEAST)?;
+        self.process = 0;
+        Ok(socket)
+    }
+
     /// The next client, close-on-exec; `None` when `timeout` has passed.
     ///
     /// # Errors

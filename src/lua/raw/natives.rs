@@ -3,6 +3,8 @@
 //! # What may raise
 //! Nothing: it is a table.
 
+#[cfg(target_os = "linux")]
+use super::zygote;
 use super::{
     cbor, channel, clock, compat, concurrent, connection, control, file, fs, json, observe, poller, process,
     random_class, receive, reply, resume, scalars, send, services, socket, soft_hook, styled, watchdog, watching,
@@ -85,4 +87,16 @@ pub const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"watchdog_limit", watchdog::limit_function),
     (c"watchdog_soft", soft_hook::soft_function),
     (c"running_thread", soft_hook::thread_function),
+    #[cfg(target_os = "linux")]
+    (c"zygote_take", zygote::take),
+    #[cfg(target_os = "linux")]
+    (c"zygote_serve", zygote::serve),
+    #[cfg(target_os = "linux")]
+    (c"zygote_start", zygote::start),
+    #[cfg(target_os = "linux")]
+    (c"zygote_ready", zygote::ready),
+    #[cfg(target_os = "linux")]
+    (c"zygote_copy", zygote::copy),
+    #[cfg(target_os = "linux")]
+    (c"standin", zygote::standin),
 ];

@@ -276,6 +276,10 @@ unsafe fn open(lua: *mut lua_State, name: &[u8]) -> c_int {
         check_version(lua);
         push_anchors(lua);
         let anchors = ffi::lua_gettop(lua);
+        // A zygote's descriptor must be out of the script's reach, whatever part of the library that asks for.
+        if !libc::getenv(c"FKRPC_ZYGOTE".as_ptr()).is_null() {
+            push_module(lua, anchors, b"fkrpc");
+        }
         push_module(lua, anchors, name)
     }
 }
@@ -310,6 +314,22 @@ pub unsafe extern "C-unwind" fn luaopen_fkrpc_compat(lua: *mut lua_State) -> c_i
     // SAFETY: by contract.
     unsafe {
         open(lua, b"compat");
+        ffi::lua_pushvalue(lua, -1);
+        ffi::lua_call(lua, 0, 0);
+        1
+    }
+}
+
+/// Called by `require "fkrpc.standin"`: the submodule, called once without arguments, from which a process that becomes a
+/// stand-in does not come back.
+///
+/// # Safety
+/// With a valid state, as `require` does.
+#[no_mangle]
+pub unsafe extern "C-unwind" fn luaopen_fkrpc_standin(lua: *mut lua_State) -> c_int {
+    // SAFETY: by contract.
+    unsafe {
+        open(lua, b"standin");
         ffi::lua_pushvalue(lua, -1);
         ffi::lua_call(lua, 0, 0);
         1

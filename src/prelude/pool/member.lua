@@ -166,7 +166,8 @@ local function start(pool, launch, shake)
   local peer, message, errno = launch()
   if not peer then return nil, message, errno end
   local self = setmetatable({
-    pool = pool, peer = peer, conn = peer.conn, kept = 0, pid = peer.pid, state = "starting", generation = pool.generation, calls = 0, keys = 0,
+    pool = pool, peer = peer, conn = peer.conn, kept = 0, pid = peer.pid, state = "starting",
+    generation = pool.generation, calls = 0, keys = 0,
     born = pool.now(), limits = pool.recycle:limits(), serial = pool.serial,
   }, Member)
   peer.owned = true -- with what it starts itself

@@ -1,7 +1,7 @@
 -- Who takes a call: the child that has the key, or the one with the fewest calls in flight; and who waits for one.
 --
--- It refuses to know of processes: a member is its connection (for the number of its calls), the places that are kept in
--- it for calls that are about to begin, its keys and its generation.
+-- It refuses to know of processes: a member is its connection (for the number of its calls), the places kept in it for
+-- calls that are about to begin, its keys and its generation.
 local native = ...
 local next_of, setmetatable, waiting = next, setmetatable, native.waiting
 

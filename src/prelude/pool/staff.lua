@@ -190,5 +190,6 @@ local function look(self)
 end
 
 return {
-  now = now, start = start, give_up = give_up, reconcile = reconcile, candidates = candidates, mark = mark, moved = moved, look = look,
+  now = now, start = start, give_up = give_up,
+  reconcile = reconcile, candidates = candidates, mark = mark, moved = moved, look = look,
 }
