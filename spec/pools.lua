@@ -9,6 +9,7 @@ local pools = { DEADLINE = programs.DEADLINE }
 
 local SCRIPT = [[
 local fkrpc = require("fkrpc")
+%b
 local peer = assert(fkrpc.stdio())
 local stat = assert(io.open("/proc/self/stat"))
 local pid = tonumber(stat:read("*l"):match("^%d+"))
@@ -28,16 +29,17 @@ peer:serve()
 
 local open = {}
 
---- The command of a child; `more` is run before it says hello.
-function pools.command(more)
-  return { "sh", "-c", "exec " .. programs.command(SCRIPT:gsub("%%s", function() return more or "" end)) }
+--- The command of a child; `more` is run before it says hello, `before` before it takes its stdio.
+function pools.command(more, before)
+  local parts = { s = more or "", b = before or "" }
+  return { "sh", "-c", "exec " .. programs.command((SCRIPT:gsub("%%([sb])\n", function(p) return parts[p] .. "\n" end))) }
 end
 
---- A pool of such children, with these options; `given.more` is run by each before it says hello.
+--- A pool of such children, with these options; for `given.more` and `given.before` see `pools.command`.
 function pools.start(given)
-  local options = { handshake = "hello", command = pools.command(given.more), grace = 1 }
+  local options = { handshake = "hello", command = pools.command(given.more, given.before), grace = 1 }
   for name, value in pairs(given) do
-    if name ~= "more" then options[name] = value end
+    if name ~= "more" and name ~= "before" then options[name] = value end
   end
   local pool = assert(fkrpc.pool(options))
   open[#open + 1] = pool

@@ -30,7 +30,7 @@ function report.info(self)
     state = self.state, reason = self.reason, generation = self.generation, size = self.size, warm = self.warm,
     waiting = self.roster.waiting, keys = keys, memory_limit = self.recycle.memory, age = now - self.born,
     counts = counts, last_event = self.last_event,
-    children = children,
+    children = children, zygote = self.zygote and self.zygote():info(),
   }
 end
 
