@@ -32,7 +32,8 @@ local open = {}
 --- The command of a child; `more` is run before it says hello, `before` before it takes its stdio.
 function pools.command(more, before)
   local parts = { s = more or "", b = before or "" }
-  return { "sh", "-c", "exec " .. programs.command((SCRIPT:gsub("%%([sb])\n", function(p) return parts[p] .. "\n" end))) }
+  local script = SCRIPT:gsub("%%([sb])\n", function(part) return parts[part] .. "\n" end)
+  return { "sh", "-c", "exec " .. programs.command(script) }
 end
 
 --- A pool of such children, with these options; for `given.more` and `given.before` see `pools.command`.

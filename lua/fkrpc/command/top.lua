@@ -23,9 +23,10 @@ local BAR = 16
 local MEBIBYTE = 2 ^ 20
 
 local function age(seconds)
+  seconds = math.floor(seconds)
   if seconds < 60 then return ("%ds"):format(seconds) end
-  if seconds < 3600 then return ("%dm%02ds"):format(seconds / 60, seconds % 60) end
-  return ("%dh%02dm"):format(seconds / 3600, seconds % 3600 / 60)
+  if seconds < 3600 then return ("%dm%02ds"):format(math.floor(seconds / 60), seconds % 60) end
+  return ("%dh%02dm"):format(math.floor(seconds / 3600), math.floor(seconds % 3600 / 60))
 end
 
 local function bar(value, most)
