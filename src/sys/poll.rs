@@ -1,6 +1,6 @@
 //! Waiting until a descriptor can be read, another one written.
 //!
-//! It refuses to watch more than these two: the loop that does is another file. Where only the wire is watched, block in
+//! It refuses to watch more than these two and what wakes: the loop that does is another file. Where only the wire is watched, block in
 //! [`super::fd::read`] instead, a poll before every read costs as much as a tenth of an answer.
 #![allow(unsafe_code)]
 
@@ -42,13 +42,30 @@ pub fn either(
     output: Option<BorrowedFd<'_>>,
     timeout: Option<Duration>,
 ) -> io::Result<Ready> {
+    either_or_woken(input, output, None, timeout)
+}
+
+/// The same; bytes that arrive at `wake`, which are left there, end the wait with neither.
+///
+/// # Errors
+/// As [`readable`].
+pub fn either_or_woken(
+    input: Option<BorrowedFd<'_>>,
+    output: Option<BorrowedFd<'_>>,
+    wake: Option<BorrowedFd<'_>>,
+    timeout: Option<Duration>,
+) -> io::Result<Ready> {
     // poll(2) passes over negative numbers.
     let entry = |fd: Option<BorrowedFd<'_>>, events| libc::pollfd {
         fd: fd.map_or(-1, |fd| fd.as_raw_fd()),
         events,
         revents: 0,
     };
-    let mut entries = [entry(input, libc::POLLIN), entry(output, libc::POLLOUT)];
+    let mut entries = [
+        entry(input, libc::POLLIN),
+        entry(output, libc::POLLOUT),
+        entry(wake, libc::POLLIN),
+    ];
     if !wait(&mut entries, timeout)? {
         return Ok(Ready::default());
     }
