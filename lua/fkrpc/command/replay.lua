@@ -42,17 +42,6 @@ local function encoder(about)
   return function(value) return assert(codec.encode(value)) end
 end
 
--- A message as it goes over the wire.
-local function framed(about, bytes)
-  if about.framing == "line" then return bytes .. "\n" end
-  if about.framing == "content-length" then return ("Content-Length: %d\r\n\r\n"):format(#bytes) .. bytes end
-  if about.framing == "length" then
-    local n = #bytes
-    return string.char(math.floor(n / 2 ^ 24), math.floor(n / 65536) % 256, math.floor(n / 256) % 256, n % 256) .. bytes
-  end
-  return bytes
-end
-
 local Player = {}
 Player.__index = Player
 
@@ -115,7 +104,7 @@ function Player:play(records, mine)
       arguments.wrong(("message %d is cut short in the recording and cannot be played"):format(number))
     elseif record.way == mine then
       if self.pace and record.time > last then fkrpc.clock.sleep(record.time - last) end
-      local sent, err = self.peer:send_raw(framed(self.about, self:bytes_of(record)))
+      local sent, err = self.peer:send_raw(message.framed(self.about, self:bytes_of(record)))
       if not sent then
         self:differ(number, record, "it cannot be sent: " .. err.message)
         return
