@@ -186,7 +186,10 @@ impl Connection {
     /// A signal has come while a message was sent: it has a moment more.
     #[cold]
     fn hurry_on(&mut self, patience: Patience) -> Result<(), Unsent> {
-        let mut patience = Patience { heed: false, ..patience };
+        let mut patience = Patience {
+            heed: false,
+            ..patience
+        };
         self.heed(&mut patience);
         let sent = self.wire.flush(&mut self.outbox, &mut self.peer.inbox, patience);
         self.sent(sent, patience)
