@@ -15,10 +15,11 @@ trap 'rm -rf "$work"' EXIT
 # Specs that measure what a collector changes, not run with stress:
 # - memory: margins of Lua's heap and the process's, with thousands of rounds each.
 # - limits: the process's memory before and after giants, and CPU time.
-MARGINS='memory limits'
+# - exhausted_sweep: programs with a little less memory each time, hundreds of times; with stress they take a minute each.
+MARGINS='memory limits exhausted_sweep'
 # Thousands of values and assertions of their own: a collection of busted's three megabytes at each takes minutes. They
 # have one after every 4 % of the heap in the specs' process, and at every step in the programs that they start.
-LARGE='cbor cbor_tags clock codec_fuzz codec_table collector compat_cbor exhausted_sweep freekill_replay freekill_wire
+LARGE='cbor cbor_tags clock codec_fuzz codec_table collector compat_cbor freekill_replay freekill_wire
 fs_root json_decode json_style json_suite random random_vectors replay'
 
 specs=${FKRPC_GC_SPECS:-$(cd spec && for file in *_spec.lua; do echo "${file%_spec.lua}"; done)}

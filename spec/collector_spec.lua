@@ -19,8 +19,8 @@ local function finalized(f)
 end
 
 -- Run `f` with a collector that is at work all the time. The interpreter lua5.4 is generational by itself, and such a
--- collector knows no pause; an incremental one without a pause collects all of busted's heap at each step there, so that
--- it has one of 4 %.
+-- collector knows no pause; an incremental one without a pause collects all of busted's heap at each step there, so
+-- that it has one of 4 %.
 local function hurried(f)
   local mode = _VERSION >= "Lua 5.4" and collectgarbage("incremental")
   local pause, stepmul = collectgarbage("setpause", mode and 104 or 0), collectgarbage("setstepmul", 400)

@@ -1,5 +1,5 @@
--- What is too large is refused before it costs anything: memory for a message that is longer than it may be, time for one
--- that is deeper.
+-- What is too large is refused before it costs anything: memory for a message that is longer than it may be, time for
+-- one that is deeper.
 
 local fkrpc = require("fkrpc")
 local helper = require("spec.helper")
@@ -8,8 +8,8 @@ local programs = dofile(helper.root .. "/spec/programs.lua")
 describe("a limit", function()
   after_each(programs.finish)
 
-  -- How much more memory than before a peer takes at most, and is left with, in kB: `start` comes first, then `size` bytes
-  -- of `byte`.
+  -- How much more memory than before a peer takes at most, and is left with, in kB: `start` comes first, then `size`
+  -- bytes of `byte`.
   local function memory(options, start, size, byte)
     local script = programs.command(([[
       local fkrpc = require("fkrpc")

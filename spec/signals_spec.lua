@@ -126,33 +126,32 @@ describe("a signal that is heard of", function()
   end)
 
   for _, options in ipairs({ "", ", concurrency = 4" }) do
-    it("ends a write that nobody reads: serving returns, and what was left goes out whole if somebody reads now" .. options,
-      function()
-        for _, reads in ipairs({ true, false }) do
-          local child, said, log = started([[
-            local peer = assert(require("fkrpc").stdio({ signals = { "TERM" }]] .. options .. [[ }))
-            peer:on("giant", function() io.stderr:write("replies\n") return ("x"):rep(1e6) end)
-            peer:notify("say", { "ready" })
-            local how, which = peer:serve()
-            io.stderr:write(how, " ", which, "\n")
-            peer:notify("say", { how })
-            peer:close()
-            os.exit(3)
-          ]])
-          child:send_raw('{"jsonrpc":"2.0","id":"raw","method":"giant"}\n')
-          while not programs.read(log):find("replies\n", 1, true) do fkrpc.clock.sleep(0.001) end
-          asleep(child)
-          child:kill(TERM)
-          if reads then
-            local reply = child:receive_raw(programs.DEADLINE)
-            assert.equal(1e6, #fkrpc.json.decode(reply).result)
-            hear(child, said, 2)
-            assert.equal("signal", said[2])
-          end
-          assert.equal(3, child:wait(programs.DEADLINE).code)
-          assert.equal("replies\nsignal TERM\n", programs.read(log))
+    it("ends a write that nobody reads; what was left goes out whole if somebody reads now" .. options, function()
+      for _, reads in ipairs({ true, false }) do
+        local child, said, log = started([[
+          local peer = assert(require("fkrpc").stdio({ signals = { "TERM" }]] .. options .. [[ }))
+          peer:on("giant", function() io.stderr:write("replies\n") return ("x"):rep(1e6) end)
+          peer:notify("say", { "ready" })
+          local how, which = peer:serve()
+          io.stderr:write(how, " ", which, "\n")
+          peer:notify("say", { how })
+          peer:close()
+          os.exit(3)
+        ]])
+        child:send_raw('{"jsonrpc":"2.0","id":"raw","method":"giant"}\n')
+        while not programs.read(log):find("replies\n", 1, true) do fkrpc.clock.sleep(0.001) end
+        asleep(child)
+        child:kill(TERM)
+        if reads then
+          local reply = child:receive_raw(programs.DEADLINE)
+          assert.equal(1e6, #fkrpc.json.decode(reply).result)
+          hear(child, said, 2)
+          assert.equal("signal", said[2])
         end
-      end)
+        assert.equal(3, child:wait(programs.DEADLINE).code)
+        assert.equal("replies\nsignal TERM\n", programs.read(log))
+      end
+    end)
   end
 
   it("ends a notification and a call that nobody reads with the code signal, all of them within one moment", function()

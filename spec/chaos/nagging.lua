@@ -1,12 +1,12 @@
--- Calls while signals come: a child that is stopped and continued thousands of times a second, and both ends interrupted
--- by a timer whose signal ends every system call that waits.
+-- Calls while signals come: a child that is stopped and continued thousands of times a second, and both ends
+-- interrupted by a timer whose signal ends every system call that waits.
 --
 -- Whoever uses it has the library on package.cpath, and a C compiler. It counts; it judges nothing.
 
 local nagging = {}
 
--- What both ends run. The timer of a program goes on when it executes another one, but its handler does not: so there is
--- no shell in between.
+-- What both ends run. The timer of a program goes on when it executes another one, but its handler does not: so there
+-- is no shell in between.
 local CHILD = [[
   package.cpath = %q
   local fkrpc = require("fkrpc")

@@ -192,7 +192,8 @@ for name, bytes in pairs({
 end
 
 for name, bytes in pairs({
-  ["bytes that are no UTF-8"] = '{"jsonrpc":"2.0","method":"\255\254"}', ["binary garbage"] = ("\1\128\255\27[2J"):rep(50),
+  ["bytes that are no UTF-8"] = '{"jsonrpc":"2.0","method":"\255\254"}',
+  ["binary garbage"] = ("\1\128\255\27[2J"):rep(50),
   ["half a request"] = '{"jsonrpc":"2.0","method":"m","params":[1,', ["100,000 open brackets"] = ("["):rep(100000),
   ["100,000 open arrays of CBOR"] = ("\129"):rep(100000), ["half an item"] = "\163gjsonrpcc2.0",
   ["a break"] = "\255", ["nothing"] = "",
@@ -204,8 +205,8 @@ for name, bytes in pairs({
 end
 
 for name, header in pairs({
-  ["another header before it"] = "Content-Type: application/vscode-jsonrpc; charset=utf-8\r\nContent-Length: %d\r\n\r\n",
-  ["another header after it"] = "Content-Length: %d\r\nContent-Type: application/vscode-jsonrpc; charset=utf-8\r\n\r\n",
+  ["another header before it"] = "Content-Type: application/vscode-jsonrpc\r\nContent-Length: %d\r\n\r\n",
+  ["another header after it"] = "Content-Length: %d\r\nContent-Type: application/vscode-jsonrpc\r\n\r\n",
 }) do
   case("a length may have " .. name, function(probe)
     local request = probe:request("1")

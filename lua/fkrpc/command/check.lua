@@ -1,5 +1,5 @@
--- `fkrpc check -- CMD`: a conformance and fault suite for any program that speaks JSON-RPC 2.0 over stdin and stdout, in
--- any of the framings.
+-- `fkrpc check -- CMD`: a conformance and fault suite for any program that speaks JSON-RPC 2.0 over stdin and stdout,
+-- in any of the framings.
 
 local arguments = require("fkrpc.command.arguments")
 local cases = require("fkrpc.command.cases")

@@ -1,7 +1,7 @@
 -- A program under examination: started afresh, spoken to in raw messages, ended within its time.
 --
--- Messages are written as JSON here, and sent in the codec and framing that it speaks. It refuses to trust: everything it
--- says must be a message of JSON-RPC 2.0, and every wait has an end.
+-- Messages are written as JSON here, and sent in the codec and framing that it speaks. It refuses to trust: everything
+-- it says must be a message of JSON-RPC 2.0, and every wait has an end.
 
 local fkrpc = require("fkrpc")
 local message = require("fkrpc.command.message")
