@@ -54,6 +54,7 @@ describe("a wall clock that jumps ten years to and fro", function()
       peer:on("nap", function(params) fkrpc.clock.sleep(params[1]) return "rested" end)
       peer:on("wait", function(params) return peer:step(params[1]) end)
       peer:on("watched", function() while true do end end)
+      if jit then jit.off() end -- machine code has no hooks
       assert(fkrpc.watchdog(0.2))
       peer:serve()
     ]])
@@ -84,6 +85,8 @@ describe("a wall clock that jumps ten years to and fro", function()
     ]]):format(helper.interpreter, script)) .. ' >"$OUT" 2>"$ERR"', "")
     assert.equal("rested\ttrue\ntimeout\ttrue\nfalse\ttrue\nfalse\ttrue\nfalse\ttrue\n-32603\ttrue\n"
       .. "false\ttrue\nnil\ttrue\ntrue\ttrue\n", done.out, done.err)
-    for looks in done.err:gmatch("wall: (%d+)") do assert.truthy(tonumber(looks) > 0, done.err) end
+    local looks = 0
+    for count in done.err:gmatch("wall: (%d+)") do looks = looks + tonumber(count) end
+    assert.truthy(looks >= 4, done.err) -- the program's own
   end)
 end)
