@@ -16,7 +16,8 @@ most do it, which the specification allows. The exit status is 1 if a check fail
 stderr.
 
   --codec NAME       json (the default) or cbor, one item after the other
-  --framing NAME     line (JSON's default), content-length (LSP, DAP) or length (four bytes before each message)
+  --framing NAME     line (JSON's default), content-length (LSP, DAP), length (four bytes before each message) or
+                     sequence (CBOR's default)
 
   --only TEXT        only checks with this text in their name; may be given again
   --timeout SECONDS  how long to wait for an answer, or for the end (5)
@@ -26,17 +27,19 @@ stderr.
 ]]
 
 local KNOWN = {
-  ["--codec"] = { "json", "cbor" }, ["--framing"] = { "line", "content-length", "length" },
+  ["--codec"] = { "json", "cbor" }, ["--framing"] = { "line", "content-length", "length", "sequence" },
   ["--only"] = "list", ["--timeout"] = "number", ["--strict"] = true, ["--list"] = true, ["--quiet"] = true,
 }
 
--- What is spoken: the framing "item" is CBOR without any.
+local FRAMINGS = {
+  json = { line = true, ["content-length"] = true, length = true }, cbor = { sequence = true, length = true },
+}
+
+-- What is spoken.
 local function speech_of(options)
   local codec = options.codec or "json"
-  local framing = options.framing or (codec == "json" and "line" or "item")
-  if codec == "cbor" and (framing == "line" or framing == "content-length") then
-    arguments.wrong("CBOR has no framing " .. framing)
-  end
+  local framing = options.framing or (codec == "json" and "line" or "sequence")
+  if not FRAMINGS[codec][framing] then arguments.wrong(codec:upper() .. " has no framing " .. framing) end
   return { codec = codec, framing = framing }
 end
 

@@ -44,10 +44,11 @@ local function is_message(value)
   return true
 end
 
---- Start the program; `speech` has its `codec` and `framing` ("item": none).
+--- Start the program; `speech` has its `codec` and `framing`.
 local function start(command, timeout, speech)
-  local framing = speech.framing ~= "item" and speech.framing or nil
-  local peer, why = fkrpc.spawn({ command = command, max_frame = 2 ^ 30, codec = speech.codec, framing = framing })
+  local peer, why = fkrpc.spawn({
+    command = command, max_frame = 2 ^ 30, codec = speech.codec, framing = speech.framing,
+  })
   if not peer then error(why, 0) end
   return setmetatable({
     peer = peer, timeout = timeout, speech = speech, read = message.reader(speech),
