@@ -15,6 +15,7 @@ mod tests;
 
 use crate::codec::cbor::ItemEnd;
 use crate::codec::{CodecError, ErrorKind};
+use crate::sys::heap;
 
 /// How messages are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,7 +272,7 @@ impl Inbox {
         self.end = 0;
         self.searched = 0;
         if self.bytes.len() > KEEP {
-            self.bytes = Vec::new();
+            heap::give_back(&mut self.bytes);
         }
     }
 }

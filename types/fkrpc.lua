@@ -283,7 +283,7 @@ function peer:must(method, params, options) end
 ---Tell the other end something; there is no answer. Raises if params cannot be encoded.
 ---@param method string
 ---@param params? table
----@return true? sent nil if the connection is closed
+---@return true? sent nil if the connection is closed, or a signal came and the other end does not read: it is sent later
 ---@return fkrpc.error? err
 function peer:notify(method, params) end
 
@@ -309,13 +309,13 @@ function peer:close() end
 function peer:cork() end
 
 ---Send what was kept since `cork`.
----@return true? sent nil if the connection is closed
+---@return true? sent nil if the connection is closed, or a signal came and the other end does not read: it is sent later
 ---@return fkrpc.error? err
 function peer:uncork() end
 
 ---Send bytes as they are.
 ---@param bytes string
----@return true? sent nil if the connection is closed
+---@return true? sent nil if the connection is closed, or a signal came and the other end does not read: it is sent later
 ---@return fkrpc.error? err
 function peer:send_raw(bytes) end
 

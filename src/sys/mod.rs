@@ -12,6 +12,7 @@ pub mod clock;
 pub mod dir;
 pub mod error;
 pub mod fd;
+pub mod heap;
 pub mod lock;
 pub mod openat;
 pub mod orphan;

@@ -196,7 +196,11 @@ pub unsafe extern "C-unwind" fn listen(lua: *mut lua_State) -> c_int {
             Err(panic) => panic.raise(lua),
         }
         ffi::lua_createtable(lua, 0, 3);
-        for (name, function) in [(c"accept", accept as ffi::lua_CFunction), (c"close", close), (c"fd", descriptor)] {
+        for (name, function) in [
+            (c"accept", accept as ffi::lua_CFunction),
+            (c"close", close),
+            (c"fd", descriptor),
+        ] {
             push_function(lua, function, userdata);
             ffi::lua_setfield(lua, -2, name.as_ptr());
         }

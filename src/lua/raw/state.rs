@@ -18,6 +18,7 @@ pub use super::guard::guarded;
 use super::keys::KeyCache;
 use super::watchdog::Claim;
 use crate::codec::Tape;
+use crate::sys::heap;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_int, c_void};
 
@@ -151,7 +152,7 @@ pub fn clear(bytes: &mut Vec<u8>) {
 
 #[cold]
 fn give_back(bytes: &mut Vec<u8>) {
-    *bytes = Vec::new();
+    heap::give_back(bytes);
 }
 
 /// Identities (`lua_topointer`) of metatables, compared without touching the stack.
