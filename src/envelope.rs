@@ -6,7 +6,7 @@
 //! # References
 //! JSON-RPC 2.0 Specification; FreeKill's integer keys as in [`crate::message::Keys`].
 
-use crate::codec::{cbor::writer as cbor, json::writer as json, simd::append_escaped, ErrorKind};
+use crate::codec::{cbor::writer as cbor, json::writer as json, simd::{append_escaped, append_short}, ErrorKind};
 use crate::message::{Id, Keys, Member};
 
 /// The encoding of a peer's messages.
@@ -24,10 +24,17 @@ pub enum Encoding {
 type Written = Result<(), ErrorKind>;
 
 /// Append bytes without aborting.
+#[inline]
 fn put(out: &mut Vec<u8>, bytes: &[u8]) -> Written {
     out.try_reserve(bytes.len()).map_err(|_| ErrorKind::OutOfMemory)?;
     out.extend_from_slice(bytes);
     Ok(())
+}
+
+/// Append a few bytes whose number is known: no function is called for them.
+#[inline(always)]
+fn word(out: &mut Vec<u8>, bytes: &[u8]) -> Written {
+    append_short(out, bytes).map_err(|_| ErrorKind::OutOfMemory)
 }
 
 impl Encoding {
@@ -54,16 +61,16 @@ impl Encoding {
     pub fn begin_call(self, out: &mut Vec<u8>, method: &[u8], id: Option<i64>, params: bool) -> Written {
         match self {
             Encoding::Json { utf8 } => {
-                put(out, b"{\"jsonrpc\":\"2.0\",")?;
+                word(out, b"{\"jsonrpc\":\"2.0\",")?;
                 if let Some(id) = id {
-                    put(out, b"\"id\":")?;
+                    word(out, b"\"id\":")?;
                     json::write_int(out, id)?;
-                    put(out, b",")?;
+                    word(out, b",")?;
                 }
-                put(out, b"\"method\":")?;
+                word(out, b"\"method\":")?;
                 json::write_str(out, method, utf8)?;
                 if params {
-                    put(out, b",\"params\":")?;
+                    word(out, b",\"params\":")?;
                 }
             }
             Encoding::Cbor(Keys::FreeKill) => {
@@ -104,9 +111,12 @@ impl Encoding {
     pub fn begin_result(self, out: &mut Vec<u8>, id: &Id, result: bool) -> Written {
         match self {
             Encoding::Json { .. } => {
-                put(out, b"{\"jsonrpc\":\"2.0\",\"id\":")?;
-                self.id(out, id)?;
-                put(out, b",\"result\":")?;
+                word(out, b"{\"jsonrpc\":\"2.0\",\"id\":")?;
+                match id {
+                    Id::Int(n) => json::write_int(out, *n)?,
+                    _ => self.id(out, id)?,
+                }
+                word(out, b",\"result\":")?;
             }
             Encoding::Cbor(_) => {
                 cbor::write_map_head(out, 2 + usize::from(result))?;
@@ -125,9 +135,10 @@ impl Encoding {
     ///
     /// # Errors
     /// `OutOfMemory`.
+    #[inline]
     pub fn end(self, out: &mut Vec<u8>) -> Written {
         match self {
-            Encoding::Json { .. } => put(out, b"}"),
+            Encoding::Json { .. } => word(out, b"}"),
             Encoding::Cbor(_) => Ok(()),
         }
     }

@@ -35,6 +35,7 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
         let cancelled = nothing && !failed && (*conn).core.peer.is_cancelled(slot);
         let mut encoder = Encoder::prepare(lua, conn, job, (*conn).policy);
         let base = ffi::lua_gettop(lua);
+        let mut clean = false;
         let done = guarded(|| -> Result<(), ErrorKind> {
             let core = &raw mut (*conn).core;
             if slot == 0 {
@@ -55,6 +56,7 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
                 return Ok(()); // it has been answered before
             };
             (*core).peer.stats.errors_sent += u64::from(failed || written.is_err());
+            clean = !failed && written.is_ok(); // then the walk has left nothing
             if let Err(fail) = written {
                 unanswerable(lua, conn, job, &slot, fail)?;
             }
@@ -67,7 +69,9 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
             out.clear();
             Ok(())
         });
-        ffi::lua_settop(lua, base);
+        if !clean {
+            ffi::lua_settop(lua, base);
+        }
         match done {
             Ok(Ok(())) => {}
             Ok(Err(_)) => raise(lua, b"fkrpc: not enough memory for a reply"),
