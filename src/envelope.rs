@@ -24,7 +24,6 @@ pub enum Encoding {
 type Written = Result<(), ErrorKind>;
 
 /// Append bytes without aborting.
-#[inline]
 fn put(out: &mut Vec<u8>, bytes: &[u8]) -> Written {
     out.try_reserve(bytes.len()).map_err(|_| ErrorKind::OutOfMemory)?;
     out.extend_from_slice(bytes);
@@ -61,14 +60,15 @@ impl Encoding {
     pub fn begin_call(self, out: &mut Vec<u8>, method: &[u8], id: Option<i64>, params: bool) -> Written {
         match self {
             Encoding::Json { utf8 } => {
-                word(out, b"{\"jsonrpc\":\"2.0\",")?;
-                if let Some(id) = id {
-                    word(out, b"\"id\":")?;
-                    json::write_int(out, id)?;
-                    word(out, b",")?;
+                match id {
+                    Some(id) => {
+                        word(out, b"{\"jsonrpc\":\"2.0\",\"id\":")?;
+                        json::write_int(out, id)?;
+                        word(out, b",\"method\":")?;
+                    }
+                    None => put(out, b"{\"jsonrpc\":\"2.0\",\"method\":")?,
                 }
-                word(out, b"\"method\":")?;
-                json::write_str(out, method, utf8)?;
+                json::write_name(out, method, utf8)?;
                 if params {
                     word(out, b",\"params\":")?;
                 }

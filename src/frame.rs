@@ -257,6 +257,15 @@ impl Inbox {
     }
 
     fn take(&mut self, len: usize, skip: usize, message: &mut Vec<u8>) -> Result<(), CodecError> {
+        if len > KEEP && self.start == 0 && len + skip == self.end {
+            // Nothing else is here: the giant's buffer goes along instead of being copied.
+            self.bytes.truncate(len);
+            *message = std::mem::take(&mut self.bytes);
+            self.item.reset();
+            self.end = 0; // as the buffer is
+            self.rewind();
+            return Ok(());
+        }
         message.clear();
         message
             .try_reserve(len)

@@ -30,7 +30,7 @@ impl Peer {
                     }
                     Some(Usual::Result { id, result }) => {
                         self.leave_empty(batch, out)?;
-                        return self.reply(id, message, awaited, |_| Reply::Result(result));
+                        return self.reply(id, message, awaited, Reply::Result(result));
                     }
                     _ => {}
                 }
@@ -207,26 +207,24 @@ impl Peer {
     ) -> Result<Incoming, ErrorKind> {
         self.leave_empty(batch, out)?;
         match envelope.id.map(|at| tape.node(at).0) {
-            Some(Node::Int(id)) => self.reply(id, message, awaited, |peer| peer.read_reply(message, tape, envelope)),
+            Some(Node::Int(id)) => self.reply(id, message, awaited, self.read_reply(message, tape, envelope)),
             _ => Ok(self.stray()),
         }
     }
 
-    /// A response with this id; `read` knows what it says.
-    #[inline]
+    /// A response with this id.
     fn reply(
         &mut self,
         id: i64,
         message: &[u8],
         awaited: Option<i64>,
-        read: impl FnOnce(&Self) -> Reply,
+        reply: Reply,
     ) -> Result<Incoming, ErrorKind> {
         if Some(id) == awaited || self.hands_out(id) {
             self.took(id);
             self.forget(id);
             self.replied = id;
             self.stats.replies += 1;
-            let reply = read(self);
             self.stats.errors_received += u64::from(!matches!(reply, Reply::Result(_) | Reply::Nothing));
             return Ok(Incoming::Reply(reply));
         }

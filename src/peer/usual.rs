@@ -6,11 +6,19 @@
 //! are read by [`crate::message::Envelope`], which also finds what is wrong with one.
 
 use crate::codec::json::{scan_value, ScanOptions};
-use crate::codec::simd::string_run;
+use crate::codec::simd;
 use crate::codec::tape::{Node, Tape};
 
 /// Digits of an id that need no look at its size.
 const DIGITS: usize = 15;
+
+// How each member begins: eight bytes, four of an id.
+const VERSION: u64 = u64::from_le_bytes(*b"\"jsonrpc");
+const METHOD: u64 = u64::from_le_bytes(*b"\"method\"");
+const PARAMS: u64 = u64::from_le_bytes(*b"\"params\"");
+const RESULT: u64 = u64::from_le_bytes(*b"\"result\"");
+const ID: u64 = u64::from_le_bytes(*b"\"id\"\0\0\0\0");
+const FOUR: u64 = 0xffff_ffff;
 
 /// What the message says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,35 +50,43 @@ pub(super) fn read(message: &[u8], tape: &mut Tape, options: &ScanOptions) -> Op
     let (mut version, mut id, mut method, mut params, mut result) = (false, None, None, None, None);
     let mut pos = literal(message, 0, b"{")?;
     loop {
-        if let Some(at) = literal(message, pos, b"\"jsonrpc\":") {
-            pos = literal(message, space(message, at), b"\"2.0\"")?;
-            twice(std::mem::replace(&mut version, true))?;
-        } else if let Some(at) = literal(message, pos, b"\"method\":") {
-            let start = literal(message, space(message, at), b"\"")?;
-            let run = string_run(message, start);
-            pos = literal(message, run.end, b"\"")?;
-            if run.high != 0 && !message.get(start..run.end)?.is_ascii() {
-                return None;
+        let first = simd::word_at(message, pos).unwrap_or_else(|| last_word(message, pos));
+        match first {
+            VERSION => {
+                pos = literal(message, pos + 8, b"\":")?;
+                pos = literal(message, space(message, pos), b"\"2.0\"")?;
+                twice(std::mem::replace(&mut version, true))?;
             }
-            twice(method.replace((start, run.end - start)).is_some())?;
-        } else if let Some(at) = literal(message, pos, b"\"params\":") {
-            let start = space(message, at);
-            let place = tape.len();
-            pos = match message.get(start)? {
-                b'[' | b'{' => scan_value(message, start, tape, &options).ok()?,
-                _ => return None,
-            };
-            twice(params.replace(place).is_some())?;
-        } else if let Some(at) = literal(message, pos, b"\"id\":") {
-            let number;
-            (number, pos) = integer(message, space(message, at))?;
-            twice(id.replace(number).is_some())?;
-        } else if let Some(at) = literal(message, pos, b"\"result\":") {
-            let place = tape.len();
-            pos = scan_value(message, space(message, at), tape, &options).ok()?;
-            twice(result.replace(place).is_some())?;
-        } else {
-            return None;
+            METHOD => {
+                let start = literal(message, value(message, pos + 8)?, b"\"")?;
+                let run = simd::string_run(message, start);
+                pos = literal(message, run.end, b"\"")?;
+                if run.high != 0 && !message.get(start..run.end)?.is_ascii() {
+                    return None;
+                }
+                twice(method.replace((start, run.end - start)).is_some())?;
+            }
+            PARAMS => {
+                let start = value(message, pos + 8)?;
+                let place = tape.len();
+                pos = match message.get(start)? {
+                    b'[' | b'{' => scan_value(message, start, tape, &options).ok()?,
+                    _ => return None,
+                };
+                twice(params.replace(place).is_some())?;
+            }
+            RESULT => {
+                let start = value(message, pos + 8)?;
+                let place = tape.len();
+                pos = scan_value(message, start, tape, &options).ok()?;
+                twice(result.replace(place).is_some())?;
+            }
+            _ if first & FOUR == ID => {
+                let number;
+                (number, pos) = integer(message, value(message, pos + 4)?)?;
+                twice(id.replace(number).is_some())?;
+            }
+            _ => return None,
         }
         match message.get(pos)? {
             b',' => pos = space(message, pos + 1),
@@ -93,7 +109,20 @@ pub(super) fn read(message: &[u8], tape: &mut Tape, options: &ScanOptions) -> Op
 /// Where `text` ends, which starts at `pos`.
 #[inline(always)]
 fn literal<const N: usize>(message: &[u8], pos: usize, text: &[u8; N]) -> Option<usize> {
-    (message.get(pos..)?.first_chunk() == Some(text)).then_some(pos + N)
+    (message.get(pos..pos + N)? == text).then_some(pos + N)
+}
+
+/// The up to seven bytes from `pos` on as a little-endian word.
+#[inline(never)]
+fn last_word(message: &[u8], pos: usize) -> u64 {
+    let rest = message.get(pos..).unwrap_or_default();
+    rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
+
+/// Where the value is whose key ended before `pos`.
+#[inline(always)]
+fn value(message: &[u8], pos: usize) -> Option<usize> {
+    (*message.get(pos)? == b':').then(|| space(message, pos + 1))
 }
 
 /// Past a space at `pos`.

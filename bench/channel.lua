@@ -1,0 +1,165 @@
+-- The channel's costs that bench/rtt.c does not see: both sides in Lua, messages of 3 MB, bursts of notifications.
+--
+--   lua5.4 bench/channel.lua FOLDER [--rounds=7]
+--
+-- FOLDER holds bench/flood.c's program and what is written on the way. Run it, and with it all it starts, on one CPU
+-- (bench/run.sh does). Rounds are shuffled and medians count, of ratios those within a round. It ends with status 1 if
+-- a bound is missed. Shares of CPU time are the scheduler's (/proc/PID/schedstat), so it needs Linux.
+
+local here = arg[0]:match("^(.*)/[^/]*$") or "."
+local library = dofile(here .. "/library.lua")
+local corpora = dofile(here .. "/corpora.lua")
+local fkrpc = require("fkrpc")
+
+local folder = assert(arg[1], "usage: lua bench/channel.lua FOLDER [--rounds=7]")
+local rounds = tonumber((arg[2] or "--rounds=7"):match("^%-%-rounds=(%d+)$") or error("--rounds= takes a number"))
+local CALLS, BURST, LARGE, LARGE_BYTES = 10000, 100000, 10, 3000000
+local quote, interpreter = library.quote, library.interpreter
+
+-- ---- files ----------------------------------------------------------------------------------------------------------
+
+local function write(name, bytes)
+  local file = assert(io.open(folder .. "/" .. name, "wb"))
+  assert(file:write(bytes))
+  assert(file:close())
+  return folder .. "/" .. name
+end
+
+local result = folder .. "/result"
+
+local function run(command)
+  os.remove(result)
+  local status = os.execute(command)
+  assert(status == true or status == 0, "failed: " .. command)
+  local file = assert(io.open(result), "no result of: " .. command)
+  local figure = assert(tonumber(file:read("*l")))
+  file:close()
+  return figure
+end
+
+local flood, child = quote(folder .. "/flood"), quote(interpreter) .. " " .. quote(here .. "/flood_child.lua")
+
+-- ---- what is measured -----------------------------------------------------------------------------------------------
+
+-- Nanoseconds that a process has run.
+local function cpu(pid)
+  local file = assert(io.open("/proc/" .. pid .. "/schedstat"))
+  local time = file:read("*n")
+  file:close()
+  return time
+end
+
+-- CPU microseconds for a call at either end, both in Lua.
+local function both()
+  local other = assert(fkrpc.spawn({ interpreter, here .. "/child.lua", "fkrpc" }))
+  local params = { "player 7", "PlayCard", ("slash,jink,peach,"):rep(9):sub(1, 62) }
+  local function calls(count)
+    for _ = 1, count do
+      local answer, err = other:call("HandleRequest", params)
+      assert(answer == true, err)
+    end
+  end
+  calls(CALLS / 10)
+  local ours, theirs = cpu("self"), cpu(other.pid)
+  calls(CALLS)
+  ours, theirs = cpu("self") - ours, cpu(other.pid) - theirs
+  other:close()
+  other:wait()
+  return ours / CALLS / 1000, theirs / CALLS / 1000
+end
+
+-- A notification with so many bytes of game-like params.
+local function large_line()
+  local records, size = {}, 0
+  local source = corpora.load("", "medium")
+  while size < LARGE_BYTES do
+    local record = source[#records % #source + 1]
+    records[#records + 1] = record
+    size = size + #record + 1
+  end
+  return '{"jsonrpc":"2.0","method":"Large","params":[' .. table.concat(records, ",") .. "]}\n"
+end
+
+local padding = ("slash,jink,peach,"):rep(9)
+local move = '{"jsonrpc":"2.0","method":"Move","params":["player 7","PlayCard","%s"]}\n'
+move = move:format(padding:sub(1, 150 - #move + 2))
+assert(#move == 150)
+local move_file, large_file = write("move", move), write("large", large_line())
+
+local function large(kind)
+  return run(("%s write %s %d | %s %s %d %s"):format(flood, quote(large_file), LARGE, child, kind, LARGE,
+    quote(result))) / LARGE * 1000
+end
+
+local measures = {
+  { "both sides", function(row) row.parent, row.child = both() end },
+  { "fkrpc 3 MB", function(row) row.fkrpc_large = large("fkrpc") end },
+  { "received", function(row)
+    row.received = run(("%s write %s %d | %s receive %d %s"):format(flood, quote(move_file), BURST, child, BURST,
+      quote(result)))
+  end },
+  { "sent", function(row)
+    row.sent = run(("%s send %d - | %s read %d %s"):format(child, BURST, flood, BURST, quote(result)))
+  end },
+  { "C to C", function(row)
+    row.c = run(("%s write %s %d | %s read %d %s"):format(flood, quote(move_file), BURST, flood, BURST, quote(result)))
+  end },
+}
+if library.optional("cjson") then
+  measures[#measures + 1] = { "cjson 3 MB", function(row) row.cjson_large = large("cjson") end }
+else
+  print("bench: cjson is not installed: 3 MB messages have nothing to be compared with")
+end
+
+math.randomseed(20170101)
+local rows = {}
+for round = 1, rounds do
+  rows[round] = {}
+  library.shuffle(measures)
+  for _, measure in ipairs(measures) do measure[2](rows[round]) end
+end
+
+-- ---- what must hold -------------------------------------------------------------------------------------------------
+
+-- The median over the rounds of what `figure` makes of one; nil if it makes nothing.
+local function median(figure)
+  local figures = {}
+  for round, row in ipairs(rows) do figures[round] = figure(row) end
+  return #figures > 0 and library.median(figures) or nil
+end
+
+local missed = 0
+local function bound(text, limit, at_least, figure, unit)
+  local value = median(figure)
+  if not value then return end
+  local held = at_least and value >= limit or not at_least and value <= limit
+  if not held then missed = missed + 1 end
+  print(("%-58s %8.3f%s %8s"):format(("%s %s %g%s"):format(text, at_least and ">=" or "<=", limit, unit), value, unit,
+    held and "held" or "MISSED"))
+end
+
+local function show(text, unit, figure)
+  local value = median(figure)
+  if value then print(("%-58s %8.3f %s"):format(text, value, unit)) end
+end
+
+print(("%d rounds: %d calls between Lua and Lua, %d messages of 3 MB, bursts of %d notifications of 150 bytes"):format(
+  rounds, CALLS, LARGE, BURST))
+show("CPU of a call, the parent's side", "us", function(row) return row.parent end)
+show("CPU of a call, the child's side", "us", function(row) return row.child end)
+show("CPU of a 3 MB message, fkrpc", "ms", function(row) return row.fkrpc_large end)
+show('CPU of a 3 MB message, io.read("l") and cjson', "ms", function(row) return row.cjson_large end)
+show("lines from C to C", "M/s", function(row) return row.c / 1e6 end)
+show("notifications received, of what C reads", "", function(row) return row.received / row.c end)
+show("notifications sent, of what C reads", "", function(row) return row.sent / row.c end)
+print()
+bound("CPU of a call: parent's side, of the child's", 1, false, function(row) return row.parent / row.child end, "x")
+bound('CPU of 3 MB: fkrpc, of io.read("l") and cjson', 0.55, false, function(row)
+  return row.cjson_large and row.fkrpc_large / row.cjson_large
+end, "x")
+bound("notifications received", 1.0, true, function(row) return row.received / 1e6 end, " M/s")
+bound("notifications sent in batches", 1.2, true, function(row) return row.sent / 1e6 end, " M/s")
+if missed > 0 then
+  io.stderr:write("bench: ", missed, " bounds are missed\n")
+  os.exit(1)
+end
