@@ -6,7 +6,12 @@
 //! # References
 //! JSON-RPC 2.0 Specification; FreeKill's integer keys as in [`crate::message::Keys`].
 
-use crate::codec::{cbor::writer as cbor, json::writer as json, simd::{append_escaped, append_short}, ErrorKind};
+use crate::codec::{
+    cbor::writer as cbor,
+    json::writer as json,
+    simd::{append_escaped, append_short},
+    ErrorKind,
+};
 use crate::message::{Id, Keys, Member};
 
 /// The encoding of a peer's messages.

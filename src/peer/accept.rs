@@ -213,13 +213,7 @@ impl Peer {
     }
 
     /// A response with this id.
-    fn reply(
-        &mut self,
-        id: i64,
-        message: &[u8],
-        awaited: Option<i64>,
-        reply: Reply,
-    ) -> Result<Incoming, ErrorKind> {
+    fn reply(&mut self, id: i64, message: &[u8], awaited: Option<i64>, reply: Reply) -> Result<Incoming, ErrorKind> {
         if Some(id) == awaited || self.hands_out(id) {
             self.took(id);
             self.forget(id);

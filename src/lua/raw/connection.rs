@@ -9,7 +9,7 @@
 use super::cbor::{self, Cbor};
 use super::json;
 use super::receive::out_of_memory;
-use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, Job, ANCHORS};
+use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, Job, State, ANCHORS};
 use super::walk::Policy;
 use crate::connection::Connection;
 use crate::envelope::Encoding;
@@ -114,11 +114,21 @@ static COLLECTED: AtomicUsize = AtomicUsize::new(0);
 /// In a raw function, before anything is owned.
 #[inline]
 pub unsafe fn check(lua: *mut lua_State, index: c_int) -> *mut Conn {
+    // SAFETY: by contract.
+    unsafe { check_of(lua, state(lua), index) }
+}
+
+/// [`check`] where the running function's state is known.
+///
+/// # Safety
+/// As [`check`]; `owner` is what [`state`] returns.
+#[inline(always)]
+pub unsafe fn check_of(lua: *mut lua_State, owner: *mut State, index: c_int) -> *mut Conn {
     // SAFETY: by contract; at the address of a connection is that connection, as long as none is collected.
     unsafe {
         let place = ffi::lua_touserdata(lua, index);
         let known = (place.cast_const(), COLLECTED.load(Ordering::Relaxed));
-        if !place.is_null() && (*state(lua)).connection == known {
+        if !place.is_null() && (*owner).connection == known {
             return place.cast();
         }
         check_anew(lua, index)

@@ -6,12 +6,12 @@
 //! dropped there.
 
 use super::chain::{self, Serving};
-use super::connection::{check, Conn};
+use super::connection::{check, check_of, Conn};
 use super::hook;
 use super::path;
 use super::receive::{receive, Got};
 use super::send::Encoder;
-use super::state::{anchor, enter, guarded, leave, raise, string, Job, ANCHORS};
+use super::state::{anchor, enter, enter_of, guarded, leave, raise, state, string, Job, ANCHORS};
 use super::walk::Fail;
 use crate::codec::ErrorKind;
 use crate::connection::{Urgency, Wait};
@@ -229,10 +229,13 @@ pub unsafe extern "C-unwind" fn step(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         ffi::lua_settop(lua, 5);
-        let conn = check(lua, 1);
-        ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
+        let owner = state(lua);
+        let conn = check_of(lua, owner, 1);
+        if ffi::lua_type(lua, 2) != ffi::LUA_TTABLE {
+            ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
+        }
         let serving = chain::handler_ended(lua);
-        let job = enter(lua, &marker);
+        let job = enter_of(lua, owner, &marker);
         answer(lua, conn, job);
         if serving == Serving::Unnoticed {
             leave(lua, job);
