@@ -9,7 +9,7 @@
 use crate::codec::{
     cbor::writer as cbor,
     json::writer as json,
-    simd::{append_escaped, append_short},
+    simd::{append_escaped, append_known},
     ErrorKind,
 };
 use crate::message::{Id, Keys, Member};
@@ -35,10 +35,10 @@ fn put(out: &mut Vec<u8>, bytes: &[u8]) -> Written {
     Ok(())
 }
 
-/// Append a few bytes whose number is known: no function is called for them.
+/// Append bytes whose number is known: no function is called for them.
 #[inline(always)]
-fn word(out: &mut Vec<u8>, bytes: &[u8]) -> Written {
-    append_short(out, bytes).map_err(|_| ErrorKind::OutOfMemory)
+fn known<const N: usize>(out: &mut Vec<u8>, bytes: &[u8; N]) -> Written {
+    append_known(out, bytes).map_err(|_| ErrorKind::OutOfMemory)
 }
 
 impl Encoding {
@@ -67,15 +67,15 @@ impl Encoding {
             Encoding::Json { utf8 } => {
                 match id {
                     Some(id) => {
-                        word(out, b"{\"jsonrpc\":\"2.0\",\"id\":")?;
+                        known(out, b"{\"jsonrpc\":\"2.0\",\"id\":")?;
                         json::write_int(out, id)?;
-                        word(out, b",\"method\":")?;
+                        known(out, b",\"method\":")?;
                     }
                     None => put(out, b"{\"jsonrpc\":\"2.0\",\"method\":")?,
                 }
                 json::write_name(out, method, utf8)?;
                 if params {
-                    word(out, b",\"params\":")?;
+                    known(out, b",\"params\":")?;
                 }
             }
             Encoding::Cbor(Keys::FreeKill) => {
@@ -116,12 +116,12 @@ impl Encoding {
     pub fn begin_result(self, out: &mut Vec<u8>, id: &Id, result: bool) -> Written {
         match self {
             Encoding::Json { .. } => {
-                word(out, b"{\"jsonrpc\":\"2.0\",\"id\":")?;
+                known(out, b"{\"jsonrpc\":\"2.0\",\"id\":")?;
                 match id {
                     Id::Int(n) => json::write_int(out, *n)?,
                     _ => self.id(out, id)?,
                 }
-                word(out, b",\"result\":")?;
+                known(out, b",\"result\":")?;
             }
             Encoding::Cbor(_) => {
                 cbor::write_map_head(out, 2 + usize::from(result))?;
@@ -143,7 +143,7 @@ impl Encoding {
     #[inline]
     pub fn end(self, out: &mut Vec<u8>) -> Written {
         match self {
-            Encoding::Json { .. } => word(out, b"}"),
+            Encoding::Json { .. } => known(out, b"}"),
             Encoding::Cbor(_) => Ok(()),
         }
     }

@@ -119,37 +119,25 @@ impl Peer {
         batch: Option<usize>,
         out: &mut Vec<u8>,
     ) -> Result<Incoming, ErrorKind> {
-        let id = match read_id(tape, message, envelope.id)? {
-            Some(id) => id,
-            None => {
-                return self.refuse(
-                    INVALID_REQUEST,
-                    Id::Null,
-                    "an id must be an integer, a string or null",
-                    batch,
-                    out,
-                )
-            }
-        };
-        let answer_to = |id: Option<Id>| id.unwrap_or(Id::Null);
+        let id = read_id(tape, message, envelope.id)?;
         let versionless = self.encoding.is_freekill() && envelope.version.is_none();
-        if !versionless && !envelope.is_version_2(tape, message) {
-            return self.refuse(INVALID_REQUEST, answer_to(id), "jsonrpc must be \"2.0\"", batch, out);
-        }
         let (method, _) = tape.node(method);
-        if tape.bytes(method, message).is_none() {
-            return self.refuse(INVALID_REQUEST, answer_to(id), "a method must be a string", batch, out);
-        }
         let params = envelope.params.filter(|at| tape.node(*at).0 != Node::Null);
         let structured = params.is_none_or(|at| matches!(tape.node(at).0, Node::Array { .. } | Node::Object { .. }));
-        if !structured {
-            return self.refuse(
-                INVALID_PARAMS,
-                answer_to(id),
-                "params must be an array or an object",
-                batch,
-                out,
-            );
+        let wrong = if id.is_none() {
+            Some((INVALID_REQUEST, "an id must be an integer, a string or null"))
+        } else if !versionless && !envelope.is_version_2(tape, message) {
+            Some((INVALID_REQUEST, "jsonrpc must be \"2.0\""))
+        } else if tape.bytes(method, message).is_none() {
+            Some((INVALID_REQUEST, "a method must be a string"))
+        } else if !structured {
+            Some((INVALID_PARAMS, "params must be an array or an object"))
+        } else {
+            None
+        };
+        let id = id.flatten();
+        if let Some((standard, why)) = wrong {
+            return self.refuse(standard, id.unwrap_or(Id::Null), why, batch, out);
         }
         let notification = id.is_none();
         let incoming = self.call(id, method, params, batch, out)?;

@@ -41,7 +41,7 @@ pub(super) enum Usual {
 
 /// Read `message` and scan its params or result to `tape`; `None`, after which the tape may hold a part of it, if it is
 /// for the long way.
-#[inline]
+#[inline(never)]
 pub(super) fn read(message: &[u8], tape: &mut Tape, options: &ScanOptions) -> Option<Usual> {
     let options = ScanOptions {
         max_depth: options.max_depth.checked_sub(1)?, // what is scanned is inside of one more object
@@ -66,20 +66,17 @@ pub(super) fn read(message: &[u8], tape: &mut Tape, options: &ScanOptions) -> Op
                 }
                 twice(method.replace((start, run.end - start)).is_some())?;
             }
-            PARAMS => {
+            PARAMS | RESULT => {
                 let start = value(message, pos + 8)?;
-                let place = tape.len();
-                pos = match message.get(start)? {
-                    b'[' | b'{' => scan_value(message, start, tape, &options).ok()?,
-                    _ => return None,
-                };
-                twice(params.replace(place).is_some())?;
-            }
-            RESULT => {
-                let start = value(message, pos + 8)?;
+                let structured = matches!(message.get(start)?, b'[' | b'{');
                 let place = tape.len();
                 pos = scan_value(message, start, tape, &options).ok()?;
-                twice(result.replace(place).is_some())?;
+                let member = match first {
+                    PARAMS if structured => &mut params,
+                    PARAMS => return None,
+                    _ => &mut result,
+                };
+                twice(member.replace(place).is_some())?;
             }
             _ if first & FOUR == ID => {
                 let number;

@@ -60,7 +60,6 @@ pub fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
 }
 
 /// One write(2); an interrupted call is made again.
-#[inline]
 pub(super) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     let length = bytes.len().min(MOST_PER_CALL);
     // SAFETY: `fd` is open while it is borrowed, and `bytes` is readable for `length` bytes, which is at most its own.

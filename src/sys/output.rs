@@ -87,7 +87,6 @@ impl Output {
     ///
     /// # Errors
     /// `WouldBlock` if none are; else what the system says.
-    #[inline]
     pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self.way.get() {
             Way::Reopened | Way::Plain => fd::write(self.fd.as_fd(), bytes),

@@ -112,7 +112,7 @@ static COLLECTED: AtomicUsize = AtomicUsize::new(0);
 ///
 /// # Safety
 /// In a raw function, before anything is owned.
-#[inline]
+#[inline(never)]
 pub unsafe fn check(lua: *mut lua_State, index: c_int) -> *mut Conn {
     // SAFETY: by contract.
     unsafe { check_of(lua, state(lua), index) }

@@ -133,9 +133,7 @@ pub(super) unsafe fn check_call(lua: *mut lua_State, name: &std::ffi::CStr) -> *
     // SAFETY: nothing is owned; raises on wrong arguments. The prelude counts `self` as argument 0, hence the texts.
     unsafe {
         let conn = check(lua, 1);
-        if ffi::lua_type(lua, 2) != ffi::LUA_TTABLE {
-            ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
-        }
+        ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
         if ffi::lua_type(lua, 3) != ffi::LUA_TSTRING {
             let got = ffi::lua_typename(lua, ffi::lua_type(lua, 3));
             bad_argument(
