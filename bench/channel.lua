@@ -13,7 +13,7 @@ local fkrpc = require("fkrpc")
 
 local folder = assert(arg[1], "usage: lua bench/channel.lua FOLDER [--rounds=7]")
 local rounds = tonumber((arg[2] or "--rounds=7"):match("^%-%-rounds=(%d+)$") or error("--rounds= takes a number"))
-local CALLS, BURST, LARGE, LARGE_BYTES = 10000, 100000, 10, 3000000
+local CALLS, BURST, LARGE, LARGE_BYTES = 10000, 100000, 5, 3000000
 local quote, interpreter = library.quote, library.interpreter
 
 -- ---- files ----------------------------------------------------------------------------------------------------------
@@ -68,14 +68,16 @@ local function both()
   return ours / CALLS / 1000, theirs / CALLS / 1000
 end
 
--- A notification with so many bytes of game-like params.
-local function large_line()
-  local records, size = {}, 0
-  local source = corpora.load("", "medium")
-  while size < LARGE_BYTES do
-    local record = source[#records % #source + 1]
-    records[#records + 1] = record
-    size = size + #record + 1
+-- A notification with 3 MB of params: records of these corpora in turn, as many bytes of each.
+local function large_line(names)
+  local records = {}
+  for _, name in ipairs(names) do
+    local source, size, at = corpora.load("", name), 0, 0
+    while size < LARGE_BYTES / #names do
+      at = at % #source + 1
+      records[#records + 1] = source[at]
+      size = size + #source[at] + 1
+    end
   end
   return '{"jsonrpc":"2.0","method":"Large","params":[' .. table.concat(records, ",") .. "]}\n"
 end
@@ -84,16 +86,16 @@ local padding = ("slash,jink,peach,"):rep(9)
 local move = '{"jsonrpc":"2.0","method":"Move","params":["player 7","PlayCard","%s"]}\n'
 move = move:format(padding:sub(1, 150 - #move + 2))
 assert(#move == 150)
-local move_file, large_file = write("move", move), write("large", large_line())
+local move_file = write("move", move)
 
-local function large(kind)
-  return run(("%s write %s %d | %s %s %d %s"):format(flood, quote(large_file), LARGE, child, kind, LARGE,
-    quote(result))) / LARGE * 1000
+-- CPU milliseconds for a message of this content.
+local function large(kind, content)
+  return run(("%s write %s %d | %s %s %d %s"):format(flood, quote(folder .. "/large_" .. content), LARGE, child, kind,
+    LARGE, quote(result))) / LARGE * 1000
 end
 
 local measures = {
   { "both sides", function(row) row.parent, row.child = both() end },
-  { "fkrpc 3 MB", function(row) row.fkrpc_large = large("fkrpc") end },
   { "received", function(row)
     row.received = run(("%s write %s %d | %s receive %d %s"):format(flood, quote(move_file), BURST, child, BURST,
       quote(result)))
@@ -105,10 +107,22 @@ local measures = {
     row.c = run(("%s write %s %d | %s read %d %s"):format(flood, quote(move_file), BURST, flood, BURST, quote(result)))
   end },
 }
-if library.optional("cjson") then
-  measures[#measures + 1] = { "cjson 3 MB", function(row) row.cjson_large = large("cjson") end }
-else
+-- The corpora of the codec's benchmark, and a quarter of each.
+local contents = { "mixed" }
+for _, name in ipairs(corpora.names) do contents[#contents + 1] = name end
+if not library.optional("cjson") then
   print("bench: cjson is not installed: 3 MB messages have nothing to be compared with")
+  contents = {}
+end
+for _, content in ipairs(contents) do
+  write("large_" .. content, large_line(content == "mixed" and corpora.names or { content }))
+  for _, kind in ipairs({ "fkrpc", "cjson" }) do
+    local name = kind .. " " .. content
+    measures[#measures + 1] = { name, function(row) row[name] = large(kind, content) end }
+  end
+end
+local function large_ratio(content)
+  return function(row) return row["cjson " .. content] and row["fkrpc " .. content] / row["cjson " .. content] end
 end
 
 math.randomseed(20170101)
@@ -147,16 +161,18 @@ print(("%d rounds: %d calls between Lua and Lua, %d messages of 3 MB, bursts of 
   rounds, CALLS, LARGE, BURST))
 show("CPU of a call, the parent's side", "us", function(row) return row.parent end)
 show("CPU of a call, the child's side", "us", function(row) return row.child end)
-show("CPU of a 3 MB message, fkrpc", "ms", function(row) return row.fkrpc_large end)
-show('CPU of a 3 MB message, io.read("l") and cjson', "ms", function(row) return row.cjson_large end)
+for _, content in ipairs(contents) do
+  show("CPU of a 3 MB message, " .. content, "ms", function(row) return row["fkrpc " .. content] end)
+  if content ~= "mixed" then
+    show("  of io.read('l') and cjson", "x", large_ratio(content))
+  end
+end
 show("lines from C to C", "M/s", function(row) return row.c / 1e6 end)
 show("notifications received, of what C reads", "", function(row) return row.received / row.c end)
 show("notifications sent, of what C reads", "", function(row) return row.sent / row.c end)
 print()
 bound("CPU of a call: parent's side, of the child's", 1, false, function(row) return row.parent / row.child end, "x")
-bound('CPU of 3 MB: fkrpc, of io.read("l") and cjson', 0.55, false, function(row)
-  return row.cjson_large and row.fkrpc_large / row.cjson_large
-end, "x")
+bound("CPU of 3 MB, mixed: of io.read('l') and cjson", 0.55, false, large_ratio("mixed"), "x")
 bound("notifications received", 1.0, true, function(row) return row.received / 1e6 end, " M/s")
 bound("notifications sent in batches", 1.2, true, function(row) return row.sent / 1e6 end, " M/s")
 if missed > 0 then

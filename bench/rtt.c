@@ -206,7 +206,7 @@ static int check_bounds(int rounds)
         const struct bound *b = &bounds[i];
         const struct command *one = find(b->name), *other = find(b->other), *floor = &commands[0];
         int above = strcmp(b->what, "above") == 0, cpu = strcmp(b->what, "cpu") == 0;
-        char text[160];
+        char text[256];
         for (int r = 0; r < rounds; r++) {
             if (above)
                 values[r] = (one->cpu[r] - floor->cpu[r]) / (other->cpu[r] - floor->cpu[r]);
@@ -217,9 +217,9 @@ static int check_bounds(int rounds)
         int held = above ? value >= b->limit : value <= b->limit;
         missed += !held;
         if (above)
-            snprintf(text, sizeof text, "CPU above %s's: %s >= %gx %s", floor->name, b->name, b->limit, b->other);
+            snprintf(text, sizeof text, "CPU above %.39s's: %.39s >= %gx %.39s", floor->name, b->name, b->limit, b->other);
         else
-            snprintf(text, sizeof text, "%s: %s <= %gx %s", b->what, b->name, b->limit, b->other);
+            snprintf(text, sizeof text, "%.7s: %.39s <= %gx %.39s", b->what, b->name, b->limit, b->other);
         printf("%-58s %8.3fx %8s\n", text, value, held ? "held" : "MISSED");
     }
     return missed;
