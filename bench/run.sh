@@ -49,7 +49,7 @@ compat() {
     "$LUA" bench/compat_cbor.lua "$traces"/*.cbor.jsonl.gz
 }
 
-# What docs/design.md promises of the channel, with its bounds: 11 shuffled rounds of 10000 round trips; both processes
+# What docs/design.md says of the channel, with its bounds: 11 shuffled rounds of 10000 round trips; both processes
 # on one processor.
 channel() {
     echo "== channel"
