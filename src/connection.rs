@@ -192,7 +192,11 @@ impl Connection {
                 return Ok(Next::Event(Event::Signal(name)));
             }
             self.hurry = None;
-            if let Some(incoming) = self.buffered(wait.awaited, source, tape, out)? {
+            let nothing = self.peer.has_nothing(wait.awaited) && !self.ended; // as after every answer
+            if let Some(incoming) = match nothing {
+                true => None,
+                false => self.buffered(wait.awaited, source, tape, out)?,
+            } {
                 if incoming != Incoming::Handled {
                     if let Some(trace) = &self.trace {
                         trace.flush_old();

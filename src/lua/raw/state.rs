@@ -186,6 +186,8 @@ pub struct State {
     pub identities: Identities,
     /// What this Lua state has of the watchdog.
     pub watchdog: Claim,
+    /// The connection that was asked for last, and how many had been collected then.
+    pub connection: (*const c_void, usize),
 }
 
 impl Default for State {
@@ -203,6 +205,7 @@ impl State {
             finalized: false,
             keys: KeyCache::new(),
             watchdog: Claim::new(),
+            connection: (std::ptr::null(), 0),
             identities: Identities {
                 array: std::ptr::null(),
                 object: std::ptr::null(),
