@@ -63,7 +63,7 @@ local submodule = {
   watchdog = true, freekill = true,
 }
 local home = {
-  token = "cancel", stdio = "stdio", spawn = "process", pair = "pair", connect = "socket", listen = "listener",
+  token = "cancel", stdio = "early", spawn = "process", pair = "pair", connect = "socket", listen = "listener",
 }
 
 return setmetatable(fkrpc, {
