@@ -65,6 +65,7 @@ const MODULES: &[Module] = modules![
     "loop/task",
     "loop/timers",
     "loop/watch",
+    "early",
     "stdio",
     "pair",
     "process",
