@@ -68,7 +68,8 @@ local submodule = {
   watchdog = true, freekill = true, standin = true,
 }
 local home = {
-  token = "cancel", stdio = "stdio", spawn = "process", zygote = "zygote", pair = "pair", connect = "socket", listen = "listener",
+  token = "cancel", stdio = "stdio", spawn = "process", zygote = "zygote", pair = "pair", connect = "socket",
+  listen = "listener",
 }
 
 return setmetatable(fkrpc, {
