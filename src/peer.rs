@@ -280,16 +280,6 @@ impl Peer {
         Ok(self.last_id)
     }
 
-    /// Remember the method that is called now, where that is wanted and there is memory.
-    pub fn note_method(&mut self, method: &[u8]) {
-        if self.keeps_method {
-            self.last_method.clear();
-            if self.last_method.try_reserve(method.len()).is_ok() {
-                self.last_method.extend_from_slice(method);
-            }
-        }
-    }
-
     /// Nobody waits for this call any more; a late reply counts as a stray.
     pub fn forget(&mut self, id: i64) {
         self.pending.retain(|call| call.id != id);

@@ -42,6 +42,7 @@ const MODULES: &[Module] = modules![
     "cancel",
     "conduct",
     "concurrent",
+    "early",
     "stdio",
     "pair",
     "process",

@@ -68,7 +68,7 @@ local submodule = {
   watchdog = true, freekill = true, standin = true,
 }
 local home = {
-  token = "cancel", stdio = "stdio", spawn = "process", zygote = "zygote", pair = "pair", connect = "socket",
+  token = "cancel", stdio = "early", spawn = "process", zygote = "zygote", pair = "pair", connect = "socket",
   listen = "listener",
 }
 

@@ -48,7 +48,7 @@ impl Watch {
         loop {
             // Whoever is no child of ours any more was collected.
             let end = system::has_ended(*pid).unwrap_or(true);
-            let rest = deadline.map_or(LOOK, |at| at.saturating_duration_since(Instant::now()));
+            let rest = deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
             let step = if end { Duration::ZERO } else { rest.min(LOOK) };
             let ready = poll::either(input, output, Some(step))?;
             if end || ready.input || ready.output || rest <= step {
