@@ -86,6 +86,20 @@ describe("a stand-in", function()
     assert.is_true(info.rss > 0)
   end)
 
+  it("shares one zygote with others that start at the same moment", function()
+    local path = script()
+    local together, seen = {}, {}
+    for i = 1, 8 do together[i] = stand_in(path) end
+    for _, child in ipairs(together) do
+      local who = who_is(child)
+      assert.equal(child.pid, who.standin)
+      seen[who.pid] = true
+    end
+    local count = 0
+    for _ in pairs(seen) do count = count + 1 end
+    assert.same({ 8, "x" }, { count, programs.read(loads) })
+  end)
+
   it("has a socket for its own user alone", function()
     local child = stand_in(script())
     who_is(child)
