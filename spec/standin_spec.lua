@@ -86,6 +86,20 @@ describe("a stand-in", function()
     assert.is_true(info.rss > 0)
   end)
 
+  it("shares one zygote with others that start at the same moment", function()
+    local path = script()
+    local together, seen = {}, {}
+    for i = 1, 8 do together[i] = stand_in(path) end
+    for _, child in ipairs(together) do
+      local who = who_is(child)
+      assert.equal(child.pid, who.standin)
+      seen[who.pid] = true
+    end
+    local count = 0
+    for _ in pairs(seen) do count = count + 1 end
+    assert.same({ 8, "x" }, { count, programs.read(loads) })
+  end)
+
   it("has a socket for its own user alone", function()
     local child = stand_in(script())
     who_is(child)
@@ -251,8 +265,8 @@ describe("fkrpc.standin", function()
   it("is called in the script as well, and its zygote ends when nobody needs it", function()
     local path = script()
     local text = programs.read(path)
-    fkrpc.fs.write_atomic(path, ("require('fkrpc').standin({ socket = '%s', idle = 0.2, patience = 20 })\n"):format(socket)
-      .. text)
+    local begin = ("require('fkrpc').standin({ socket = '%s', idle = 0.2, patience = 20 })\n"):format(socket)
+    fkrpc.fs.write_atomic(path, begin .. text)
     local child = stand_in(path, { command = { helper.interpreter, path }, env = { FKRPC_STANDIN = "off" } })
     local who = who_is(child)
     assert.equal(child.pid, who.standin)

@@ -181,6 +181,18 @@ describe("a zygote", function()
     assert.equal(32, errno)
   end)
 
+  it("ends when nobody refers to it any more, and its copies go on", function()
+    local made = assert(fkrpc.zygote({ helper.interpreter, programs.file(server("", PING)), stderr = "keep" }))
+    local child, pid = copy(made), made.pid
+    assert.is_true(processes.runs(pid))
+    made = nil -- luacheck: ignore
+    assert.is_true(processes.wait(function()
+      collectgarbage()
+      return not processes.runs(pid)
+    end))
+    assert.is_true(child:must("ping"))
+  end)
+
   it("that was killed is noticed, and its copies go on", function()
     local made = zygote(server("", PING))
     local child = copy(made)

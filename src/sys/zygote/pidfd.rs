@@ -32,11 +32,14 @@ impl Worker {
         unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.end.as_raw_fd(), signal, none, 0) };
     }
 
-    /// Collects it, which has ended: its status as wait(2) has it.
+    /// Collects it, which has ended: its status as wait(2) has it, that of a lost one where somebody else was faster.
     pub(super) fn collect(&self) -> Option<i32> {
         let mut status = 0;
         // SAFETY: `status` is writable for the call.
-        let found = unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) };
-        (found == self.pid).then_some(status)
+        match unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG) } {
+            0 => None,
+            -1 => Some(super::standin::LOST << 8),
+            _ => Some(status),
+        }
     }
 }

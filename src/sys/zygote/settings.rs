@@ -76,7 +76,8 @@ impl Settings {
             };
             // SAFETY: `limit` has room for the answer; a resource that there is not is answered with EINVAL.
             if unsafe { libc::getrlimit(resource as _, &raw mut limit) } == 0 {
-                self.numbers(b'r', &[u64::from(resource), limit.rlim_cur, limit.rlim_max])?;
+                #[allow(clippy::unnecessary_cast)] // it has another width elsewhere
+                self.numbers(b'r', &[resource as u64, limit.rlim_cur as u64, limit.rlim_max as u64])?;
             }
         }
         Ok(())
@@ -142,8 +143,8 @@ pub(super) fn apply(file: BorrowedFd<'_>) -> io::Result<()> {
                 b'u' => drop(libc::umask(libc::mode_t::try_from(number(text, 0)).unwrap_or(0o077))),
                 b'r' => {
                     let limit = libc::rlimit {
-                        rlim_cur: number(text, 1),
-                        rlim_max: number(text, 2),
+                        rlim_cur: number(text, 1) as _,
+                        rlim_max: number(text, 2) as _,
                     };
                     libc::setrlimit(number(text, 0) as _, &raw const limit); // OK as it is one of sixteen, or EINVAL
                 }

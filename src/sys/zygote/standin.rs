@@ -325,6 +325,9 @@ pub fn own_folder(base: &[u8]) -> Result<Vec<u8>, SysError> {
     let name = text::string(format_args!("/fkrpc-{user}"));
     let mut path = text::joined(&[base, name.as_bytes(), b"\0"]);
     let fail = |error: io::Error| SysError::new("there is no folder for sockets to be had", &error, "");
+    if path.is_empty() || base.contains(&0) {
+        return Err(fail(io::Error::from_raw_os_error(libc::ENOMEM)));
+    }
     let mut stat = MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: the path is ended by NUL, and `stat` has room for the answer; zeroed it is a valid value.
     let stat = unsafe {
