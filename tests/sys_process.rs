@@ -72,15 +72,18 @@ fn output(command: &Command<'_>) -> String {
 fn a_child_that_cannot_be_polled_is_looked_at_until_it_has_ended() {
     let mut process = spawn(&shell("read x; sleep 0.1; exit 5")).unwrap();
     let watch = Watch::Number(process.pid());
-    let short = watch.wait(None, None, Some(Duration::from_millis(30))).unwrap();
+    let short = watch.wait(None, None, None, Some(Duration::from_millis(30))).unwrap();
     assert!(!short.end);
     drop(process.input.take());
     // A pipe that somebody else holds open says nothing.
     let (reader, _writer) = fd::pipe().unwrap();
-    let ready = watch.wait(Some(reader.as_fd()), None, None).unwrap();
+    let ready = watch.wait(Some(reader.as_fd()), None, None, None).unwrap();
     assert!(ready.end && !ready.input);
     assert_eq!(end(&mut process).code, Some(5));
-    assert!(watch.wait(None, None, None).unwrap().end, "and when it was collected");
+    assert!(
+        watch.wait(None, None, None, None).unwrap().end,
+        "and when it was collected"
+    );
 }
 
 #[test]
