@@ -12,7 +12,19 @@ mod compact;
 mod pack;
 
 /// What only the feature `parent` has: files, and folders.
-const PARENT: [&str; 2] = ["pool.lua", "pool"];
+const PARENT: [&str; 11] = [
+    "process.lua",
+    "child.lua",
+    "certificate.lua",
+    "handshake.lua",
+    "zygote.lua",
+    "forked.lua",
+    "standin.lua",
+    "loop.lua",
+    "loop",
+    "pool.lua",
+    "pool",
+];
 
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");

@@ -1,4 +1,4 @@
--- Recycling under load: `lua5.4 scripts/recycles.lua [N]` goes on until N (1,000) children of a pool of 4 were replaced.
+-- Recycling under load: `lua5.4 scripts/recycles.lua [N]` goes on until N (1,000) children of a pool were replaced.
 --
 -- Each child leaks and is replaced by its memory or its calls, while eight callers never stop. It fails when a call
 -- failed or had a wrong answer, a zombie or a descriptor is left, or when the private memory of all processes with four

@@ -35,6 +35,7 @@ local fkrpc = {}
 ---@class fkrpc.features
 ---@field version string
 ---@field lua string the Lua it was built for: `"lua51"` ... `"lua55"`, `"luajit"`
+---@field parent boolean whether it can run children: `spawn`, `loop`, `pool`, `zygote`
 
 ---What this build is.
 ---@return fkrpc.features

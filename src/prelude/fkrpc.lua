@@ -6,16 +6,16 @@ local rawget = rawget
 -- Taken before the script can use it, or what the script starts.
 local system = os
 local zygote = system and system.getenv("FKRPC_ZYGOTE")
-if zygote then native.module("forked").take(zygote) end
+if zygote and native.spawn then native.module("forked").take(zygote) end
 
 local fkrpc = {
   _VERSION = "fkrpc " .. native.version,
   null = native.null,
 }
 
---- What this build contains: `{ version =, lua =, ... }`.
+--- What this build contains: `{ version =, lua =, parent = }`; without `parent` there is no spawn, loop, pool, zygote.
 function fkrpc.features()
-  return { version = native.version, lua = native.features }
+  return { version = native.version, lua = native.features, parent = native.spawn ~= nil }
 end
 
 --- Mark `t` (or a new table) as an array: it encodes as `[]` even when empty.
@@ -78,7 +78,8 @@ return setmetatable(fkrpc, {
     if submodule[name] then
       value = native.module(name)
     elseif home[name] then
-      value = native.module(home[name])[name]
+      local part = native.module(home[name])
+      value = part and part[name]
     else
       return nil
     end

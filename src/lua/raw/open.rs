@@ -8,8 +8,10 @@
 //! whose `__gc` empties it, and has no buffers yet. The finalizers work under `guarded` and raise nothing.
 
 use super::natives::NATIVE;
+#[cfg(feature = "parent")]
+use super::process;
 use super::state::{anchor, push_bytes, Identities, State};
-use super::{connection, hook, load, process};
+use super::{connection, hook, load};
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, c_void, CStr};
@@ -96,6 +98,7 @@ pub unsafe fn push_anchors(lua: *mut lua_State) {
             ffi::lua_setfield(lua, -2, c"__name".as_ptr());
             let finalizer = match index {
                 anchor::CONNECTION => Some(connection::collect as lua_CFunction),
+                #[cfg(feature = "parent")]
                 anchor::PROCESS => Some(process::collect as lua_CFunction),
                 _ => None,
             };
