@@ -26,7 +26,10 @@ function forked.enter()
   native.origin = { zygote = zygote, standin = standin ~= 0 and standin or nil }
   local generator = random()
   randomseed(generator:generate() % 2 ^ 31, generator:generate() % 2 ^ 31)
-  for unseeded in pairs(native.unseeded or {}) do unseeded:restore(random():state()) end
+  -- Each new one is noted among them, too: the list is made first.
+  local unseeded = {}
+  for known in pairs(native.unseeded or {}) do unseeded[#unseeded + 1] = known end
+  for i = 1, #unseeded do unseeded[i]:restore(random():state()) end
 end
 
 return forked
