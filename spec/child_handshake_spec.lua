@@ -40,6 +40,16 @@ describe('a child with handshake = "hello"', function()
     end
   end)
 
+  it("may say it before it is asked for anything else, and is a whole peer when it is", function()
+    local child = assert(lua([[local p = require("fkrpc").stdio()
+      assert(p:notify("hello", { tostring(p) }) == true)
+      p:on("n", function(params, ctx) return ctx.peer == p and params[1] end) p:serve() p:close()
+      os.exit(p:notify("x") == nil and 5 or 6)]], { handshake = "hello" }))
+    assert.equal("fkrpc.peer: stdio json", child.hello[1])
+    assert.equal(7, child:must("n", { 7 }))
+    assert.equal(5, child:stop().code)
+  end)
+
   it("that ends before is an error with how, and its last words", function()
     local message, errno = refused([[io.stderr:write("no config\n") os.exit(3)]], { handshake = "hello" })
     assert.truthy(message:find("exit code 3", 1, true), message)

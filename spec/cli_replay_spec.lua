@@ -130,7 +130,7 @@ describe("fkrpc replay", function()
 
   for what, case in pairs({
     ["says nothing"] = { "for _ in io.lines() do end", "nothing came within 0.3 s" },
-    ["ends at once"] = { "", "closed the connection" },
+    ["ends at once"] = { "", "has ended: exit code 0" },
     ["says garbage"] = { "print('hello') for _ in io.lines() do end", "message 2" },
   }) do
     it("tells of a child that " .. what, function()

@@ -31,7 +31,7 @@ local function bury(self, exit, method)
   local stderr
   if self.keeps_stderr then stderr = native.process_stderr(self.process, self.state == "stopping") end
   local certificate = native.module("certificate").complete(exit, stderr, method, self.limits, self.killed)
-  self.certificate, self.state = certificate, "dead"
+  self.certificate, self.state, self.ended_at = certificate, "dead", now()
   -- Interleaved calls: what has arrived is dealt with, and what cannot be answered any more fails.
   if self.waits then
     while self:step(0) do end -- luacheck: ignore

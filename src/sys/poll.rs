@@ -65,16 +65,22 @@ pub fn first_of(
     };
     let mut entries = [
         entry(input, libc::POLLIN),
-        entry(output, libc::POLLOUT),
         entry(end, libc::POLLIN),
+        entry(output, libc::POLLOUT),
     ];
-    if !wait(&mut entries, timeout)? {
+    // Each one costs, and most waits are for the first or the first two.
+    let used = match (output, end) {
+        (Some(_), _) => 3,
+        (None, Some(_)) => 2,
+        (None, None) => 1,
+    };
+    if !wait(&mut entries[..used], timeout)? {
         return Ok(Ready::default());
     }
     Ok(Ready {
         input: entries[0].revents != 0,
-        output: entries[1].revents != 0,
-        end: entries[2].revents != 0,
+        output: entries[2].revents != 0,
+        end: entries[1].revents != 0,
     })
 }
 
