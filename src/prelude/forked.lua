@@ -8,7 +8,7 @@ local forked = {}
 
 --- Take the control socket that the environment names; it may have been meant for somebody else.
 function forked.take(text)
-  local number, key, idle = text:match("^(%d+):(%x+):([%d.]+)$")
+  local number, key, idle = text:match("^(%d+):(%x+):(%d+)$")
   native.zygote = native.zygote_take and number and native.zygote_take(tonumber(number), key, tonumber(idle))
 end
 
