@@ -31,20 +31,30 @@ describe("a copy of a zygote", function()
     zygote([[
       local fkrpc = require("fkrpc")
       math.randomseed(42)
-      local system, seeded, restored = fkrpc.random(), fkrpc.random(7), fkrpc.random(7)
+      local many, seeded = {}, fkrpc.random(7)
+      for i = 1, 50 do many[i] = fkrpc.random() end
       local peer = assert(fkrpc.stdio())
       local function three(draw) return { draw(), draw(), draw() } end
       peer:on("draw", function()
         return {
-          three(function() return math.random(1, 1000000) end), three(function() return system:generate() end),
+          three(function() return math.random(1, 1000000) end), three(function() return many[1]:generate() end),
           three(function() return fkrpc.random():generate() end), three(function() return seeded:generate() end),
         }
       end)
+      peer:on("all", function()
+        local drawn = {}
+        for i = 1, #many do drawn[i] = many[i]:generate() end
+        return drawn
+      end)
       peer:serve()
     ]])
-    local one, other = copy():must("draw"), copy():must("draw")
+    local first, second = copy(), copy()
+    local one, other = first:must("draw"), second:must("draw")
     for kind = 1, 3 do assert.are_not.same(one[kind], other[kind], "kind " .. kind) end
     assert.same(one[4], other[4])
+    one, other = first:must("all"), second:must("all")
+    assert.equal(50, #one)
+    for i = 1, 50 do assert.are_not.equal(one[i], other[i]) end
   end)
 
   it("has the watchdog that the script has set", function()

@@ -8,7 +8,7 @@ local forked = {}
 
 --- Take the control socket that the environment names; it may have been meant for somebody else.
 function forked.take(text)
-  local number, key, idle = text:match("^(%d+):(%x+):([%d.]+)$")
+  local number, key, idle = text:match("^(%d+):(%x+):(%d+)$")
   native.zygote = native.zygote_take and number and native.zygote_take(tonumber(number), key, tonumber(idle))
 end
 
@@ -26,7 +26,10 @@ function forked.enter()
   native.origin = { zygote = zygote, standin = standin ~= 0 and standin or nil }
   local generator = random()
   randomseed(generator:generate() % 2 ^ 31, generator:generate() % 2 ^ 31)
-  for unseeded in pairs(native.unseeded or {}) do unseeded:restore(random():state()) end
+  -- Each new one is noted among them, too: the list is made first.
+  local unseeded = {}
+  for known in pairs(native.unseeded or {}) do unseeded[#unseeded + 1] = known end
+  for i = 1, #unseeded do unseeded[i]:restore(random():state()) end
 end
 
 return forked

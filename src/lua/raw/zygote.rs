@@ -46,7 +46,7 @@ unsafe fn told(job: *mut Job, error: SysError) -> i32 {
     error.errno
 }
 
-/// `zygote_take(descriptor, key, idle seconds) -> true | nil, message, errno`: this process is a zygote, and the socket
+/// `zygote_take(descriptor, key, idle milliseconds) -> true | nil, message, errno`: this process is a zygote, and the socket
 /// with this number its control socket.
 ///
 /// # Safety
@@ -57,7 +57,7 @@ pub unsafe extern "C-unwind" fn take(lua: *mut lua_State) -> c_int {
     unsafe {
         let number = i32::try_from(ffi::luaL_checkinteger(lua, 1)).unwrap_or(-1);
         let key = bytes(lua, 2);
-        let idle = seconds(lua, 3);
+        let idle = Duration::from_millis(u64::try_from(ffi::lua_tointeger(lua, 3)).unwrap_or(0));
         let job = enter(lua, &marker);
         let taken = guarded(|| {
             let key = std::str::from_utf8(key)
@@ -245,7 +245,7 @@ pub unsafe extern "C-unwind" fn standin(lua: *mut lua_State) -> c_int {
         ffi::luaL_checktype(lua, 4, ffi::LUA_TTABLE);
         let path = bytes(lua, 1);
         let (base, identity) = (bytes(lua, 2), bytes(lua, 3));
-        let idle = ffi::lua_tonumber(lua, 5).clamp(0.0, 1e6);
+        let idle = seconds(lua, 5).as_millis();
         let patience = seconds(lua, 6);
         let job = enter(lua, &marker);
         let failed = guarded(|| -> Result<(), i32> {

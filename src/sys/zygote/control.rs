@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::sys::fd;
 
-/// The variable that makes a zygote of a program: `descriptor:key:seconds`.
+/// The variable that makes a zygote of a program: `descriptor:key:milliseconds`.
 pub const VARIABLE: &std::ffi::CStr = c"FKRPC_ZYGOTE";
 
 /// What a zygote was given.
