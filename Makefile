@@ -4,7 +4,7 @@ LUA ?= lua5.4
 # rustup's own place, for shells that have not read its settings; what is on the PATH goes first.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build spec test faults asan valgrind fuzz chaos soak lint packaging dist demo bench bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-spawn bench-watchdog clean
+.PHONY: help setup build spec test faults asan valgrind fuzz chaos soak lint packaging dist demo bench bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-loop bench-spawn bench-watchdog clean
 
 help: ## list the targets
 	@echo "fkrpc: make TARGET [LUA=lua5.3]"
@@ -57,10 +57,10 @@ demo: ## set up what is missing, build, and run demo/demo.lua
 	@sh scripts/setup.sh demo
 	@sh scripts/demo.sh $(LUA)
 
-bench: ## every benchmark in bench/ with LUA; bench-codec, -channel, -large, -load, -replay, -game, -spawn, -watchdog: one of them
+bench: ## every benchmark in bench/ with LUA; bench-codec, -channel, -large, -load, -replay, -game, -loop, -spawn, -watchdog: one of them
 	@LUA=$(LUA) bench/run.sh
 
-bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-spawn bench-watchdog:
+bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-loop bench-spawn bench-watchdog:
 	@LUA=$(LUA) bench/run.sh $(@:bench-%=%)
 
 clean: ## remove build/, dist/ and target/

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The benchmarks: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [spawn]
+# The benchmarks: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [loop] [spawn]
 # [watchdog]; without a name all of them.
 #
 # LUA=lua5.3 chooses the interpreter (default lua5.4), CPU=0 the processor that round trips are pinned to, ROUNDS and
@@ -131,16 +131,24 @@ spawn() {
     "$LUA" bench/spawn.lua "$out/spawn"
 }
 
+# A bound: what a call through a loop of four children costs above a plain one.
+loop() {
+    echo "== loop"
+    pin=
+    if command -v taskset >/dev/null; then pin="taskset -c ${CPU:-0}"; fi
+    $pin "$LUA" bench/loop.lua
+}
+
 watchdog() {
     echo "== watchdog"
     "$LUA" bench/watchdog.lua
 }
 
-[ $# -gt 0 ] || set -- codec compat channel clock large load random replay game spawn watchdog
+[ $# -gt 0 ] || set -- codec compat channel clock large load random replay game loop spawn watchdog
 for word in "$@"; do
     case $word in
-    codec | compat | channel | clock | large | load | random | replay | game | spawn | watchdog) ;;
-    *) echo "usage: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [spawn] [watchdog]" >&2 && exit 2 ;;
+    codec | compat | channel | clock | large | load | random | replay | game | loop | spawn | watchdog) ;;
+    *) echo "usage: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [loop] [spawn] [watchdog]" >&2 && exit 2 ;;
     esac
 done
 "$LUA" scripts/build.lua
