@@ -4,7 +4,8 @@ LUA ?= lua5.4
 # rustup's own place, for shells that have not read its settings; what is on the PATH goes first.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build spec spec-gc test faults asan asan-chaos valgrind fuzz chaos soak deaths signals kills cycles lint packaging dist demo bench bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-spawn bench-watchdog bench-zygote clean
+.PHONY: help setup build spec spec-gc test faults asan asan-chaos valgrind fuzz chaos soak deaths signals kills cycles \
+	recycles lint packaging dist demo demo-memory bench clean
 
 help: ## list the targets
 	@echo "fkrpc: make TARGET [LUA=lua5.3]"
@@ -75,11 +76,18 @@ demo: ## set up what is missing, build, and run demo/demo.lua
 	@sh scripts/setup.sh demo
 	@sh scripts/demo.sh $(LUA)
 
-bench: ## every benchmark in bench/ with LUA; bench-codec, -channel, -large, -load, -replay, -game, -spawn, -watchdog, -zygote: one of them
+bench: ## every benchmark in bench/ with LUA; bench-codec, bench-channel, bench-pool ...: one of them (bench/run.sh)
 	@LUA=$(LUA) bench/run.sh
 
-bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-spawn bench-watchdog bench-zygote:
+bench-%:
 	@LUA=$(LUA) bench/run.sh $(@:bench-%=%)
+
+demo-memory: ## the same leaking work in one Lua process and in a recycled pool; plots demo/memory/memory.svg and .png
+	@sh scripts/setup.sh demo
+	@sh scripts/demo.sh $(LUA) demo/memory/memory.lua
+
+recycles: build ## recycle N (1000) children of a pool under load
+	@sh scripts/demo.sh $(LUA) scripts/recycles.lua $(N)
 
 clean: ## remove build/, dist/ and target/
 	rm -rf build dist target

@@ -1,10 +1,10 @@
 #!/bin/sh
-# The benchmarks: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [spawn]
-# [watchdog] [zygote]; without a name all of them.
+# The benchmarks: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [loop] [pool]
+# [spawn] [watchdog] [zygote]; without a name all of them.
 #
 # LUA=lua5.3 chooses the interpreter (default lua5.4), CPU=0 the processor that round trips are pinned to, ROUNDS and
-# TRIPS how long they take. Nothing here but "channel", "codec", "compat", "large", "load", "spawn", "watchdog" and
-# "zygote" passes or fails by a figure: machines differ, ratios within a run do not, and neither do instruction counts.
+# TRIPS how long they take. Nothing here but "channel", "codec", "compat", "large", "load", "loop", "pool", "spawn",
+# "watchdog" and "zygote" passes or fails by a figure: machines differ, ratios within a run do not, and neither do instruction counts.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -148,9 +148,22 @@ spawn() {
     "$LUA" bench/spawn.lua "$out/spawn"
 }
 
+# A bound: what a call through a loop of four children costs above a plain one.
+loop() {
+    echo "== loop"
+    pin=
+    if command -v taskset >/dev/null; then pin="taskset -c ${CPU:-0}"; fi
+    $pin "$LUA" bench/loop.lua
+}
+
 watchdog() {
     echo "== watchdog"
     "$LUA" bench/watchdog.lua
+}
+
+pool() {
+    echo "== pool"
+    "$LUA" bench/pool.lua
 }
 
 zygote() {
@@ -158,11 +171,12 @@ zygote() {
     "$LUA" bench/zygote.lua
 }
 
-[ $# -gt 0 ] || set -- codec compat channel clock large load random replay game spawn watchdog zygote
+all="codec compat channel clock large load random replay game loop pool spawn watchdog zygote"
+[ $# -gt 0 ] || set -- $all
 for word in "$@"; do
-    case $word in
-    codec | compat | channel | clock | large | load | random | replay | game | spawn | watchdog | zygote) ;;
-    *) echo "usage: bench/run.sh [codec] [compat] [channel] [clock] [large] [load] [random] [replay] [game] [spawn] [watchdog] [zygote]" >&2 && exit 2 ;;
+    case " $all " in
+    *" $word "*) ;;
+    *) echo "usage: bench/run.sh [NAME]...; names: $all" >&2 && exit 2 ;;
     esac
 done
 "$LUA" scripts/build.lua

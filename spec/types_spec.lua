@@ -103,7 +103,7 @@ end
 local loaded = {
   fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.watchdog, fkrpc.compat, fkrpc.stdio, fkrpc.spawn,
   fkrpc.pair, fkrpc.clock, fkrpc.fs, fkrpc.freekill, fkrpc.connect, fkrpc.listen, fkrpc.token,
-  fkrpc.pool, fkrpc.zygote, fkrpc.standin,
+  fkrpc.pool, fkrpc.zygote, fkrpc.standin, fkrpc.loop,
 }
 
 local function methods_of(object) return getmetatable(object).__index end
@@ -117,7 +117,13 @@ other:on("look", function(_, ctx)
 end)
 one:must("look")
 
+local loop = fkrpc.loop()
+
 local LIVE = {
+  ["fkrpc.loop"] = methods_of(loop),
+  ["fkrpc.task"] = methods_of(loop:go(print)),
+  ["fkrpc.timer"] = methods_of(loop:after(0, print)),
+  ["fkrpc.watch"] = methods_of(loop:watch(0, "r", print)),
   ["fkrpc.freekill"] = fk,
   ["fkrpc.freekill.QList"] = methods_of(fk.QList({})),
   ["fkrpc.freekill.Player"] = methods_of(fk.Player({})),
@@ -147,7 +153,7 @@ local LIVE = {
 
 describe("the definitions", function()
   it("are looked at after everything was loaded", function()
-    assert.equal(18, #loaded)
+    assert.equal(19, #loaded)
     assert.equal(other, one.other)
   end)
 

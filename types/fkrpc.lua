@@ -475,4 +475,120 @@ function zygote:info() end
 ---End it; its copies go on.
 function zygote:close() end
 
+---One wait for peers, the ends of children, timers, signals and descriptors; and coroutines in which a call, `sleep`,
+---`await` and `join` suspend that coroutine alone. Elsewhere, and where a coroutine cannot be left (callbacks of C
+---functions; pcall in Lua 5.1), these run the loop in place until what they wait for is there.
+---@class fkrpc.loop
+local loop = {}
+
+---@class fkrpc.loop.options
+---@field on_end? fun(peer: fkrpc.peer, event: "eof"|"closed"|"stopped", detail: string?) the conversation is over
+
+---A loop with nothing in it.
+---@return fkrpc.loop
+function fkrpc.loop() end
+
+---Serve this peer from now on: each handler runs in a coroutine. Raises for one that is in a loop, closed or served.
+---@param peer fkrpc.peer
+---@param options? fkrpc.loop.options
+---@return fkrpc.loop
+function loop:add(peer, options) end
+
+---Leave this peer to itself again. Calls that wait fail with code "closed".
+---@param peer fkrpc.peer
+---@return boolean removed false if it is not in this loop
+function loop:remove(peer) end
+
+---Call a function in a coroutine, in the next round.
+---@param f function
+---@param ... any its arguments
+---@return fkrpc.task
+function loop:go(f, ...) end
+
+---Wait until `resume` is called, which `register` is given.
+---@param register fun(resume: fun(...: any): boolean)
+---@return any ... what `resume` was called with
+function loop:await(register) end
+
+---@param seconds number
+function loop:sleep(seconds) end
+
+---Call a function once, in a coroutine.
+---@param seconds number
+---@param f fun(timer: fkrpc.timer)
+---@return fkrpc.timer
+function loop:after(seconds, f) end
+
+---Call a function again and again, in a coroutine; not while its last call has not ended.
+---@param seconds number at least 0.001
+---@param f fun(timer: fkrpc.timer)
+---@return fkrpc.timer
+function loop:every(seconds, f) end
+
+---Call a function when a signal has come, in a coroutine; nil: let the signal do what it did before.
+---@param name "TERM"|"INT"|"HUP"|"QUIT"|"USR1"|"USR2"
+---@param f? fun(name: string)
+---@return true? heard
+---@return string? message
+---@return integer? errno
+function loop:signal(name, f) end
+
+---Call a function whenever a descriptor can be read or written to, in a coroutine; not while its last call has not
+---ended. An error on the descriptor counts as both; one that is closed ends the watch.
+---@param fd integer
+---@param events "r"|"w"|"rw"
+---@param f fun(event: "r"|"w"|"rw"|nil, watch: fkrpc.watch) nil: it was poked
+---@return fkrpc.watch
+function loop:watch(fd, events, f) end
+
+---Run until `stop`, a signal that a peer hears of, or nothing is left to wait for ("stalled": but for so many tasks,
+---which nobody can wake).
+---@return "stopped"|"done"|"stalled"|"signal"|"closed" why
+---@return integer|string|nil detail how many tasks; which signal
+function loop:run() end
+
+---Do one thing.
+---@param timeout? number seconds to wait for it; without one, as long as it takes
+---@return boolean done false if time was over, or nothing is left to wait for
+function loop:step(timeout) end
+
+---Make `run` return "stopped".
+function loop:stop() end
+
+---Leave all peers, end timers, watches and signals; what waits in tasks is cancelled.
+function loop:close() end
+
+---What `loop:go` has begun.
+---@class fkrpc.task
+local task = {}
+
+---Wait for its end.
+---@return any ... its results; or nil and its error, which was logged
+function task:join() end
+
+---End it where it waits, or will wait next: an error with code "cancelled" is raised there.
+---@return boolean cancelled false if it was over
+function task:cancel() end
+
+---@class fkrpc.timer
+local timer = {}
+
+---@return boolean cancelled false if it has run, or was cancelled before
+function timer:cancel() end
+
+---@class fkrpc.watch
+local watch = {}
+
+---Wait for other events from now on.
+---@param events "r"|"w"|"rw"
+---@return fkrpc.watch
+function watch:want(events) end
+
+---Have its function called in the next round, whatever the descriptor says.
+function watch:poke() end
+
+---End it; the descriptor stays open.
+---@return boolean cancelled false if it had ended before
+function watch:cancel() end
+
 return fkrpc

@@ -185,10 +185,14 @@ impl Connection {
             if matches!(self.wire, Wire::Closed) {
                 return Ok(Next::Event(Event::Closed));
             }
+            if bereft && self.ended {
+                self.outbox.clear(); // nobody is left to read it
+            }
             let full = self.is_full();
             if !full {
                 if let Some(incoming) = self.buffered(None, source, tape, out)? {
-                    self.at_once(self.peer.has_more() || (bereft && !self.ended));
+                    let over = self.ended || self.broken.is_some();
+                    self.at_once(self.peer.has_more() || bereft || over);
                     return Ok(match incoming {
                         Incoming::Handled => Next::Event(Event::Handled),
                         incoming => Next::Message(incoming),

@@ -2,7 +2,9 @@
 --
 -- Whoever waits (serve, step, a call in place) does one thing after the other here: start the handler of a request, or
 -- go on with the handler whose reply came. Handlers beyond the number that was given wait in place, on top of each
--- other, as all do without this: otherwise those that wait could wait for one that is never begun.
+-- other, as all do without this: otherwise those that wait could wait for one that is never begun. Those that count
+-- among the number may not: one that is begun on top of them, and that waits for what comes after their answer, would
+-- keep them from giving it.
 --
 -- It refuses to leave a handler anywhere but where it waits for a reply.
 local native = ...
@@ -17,6 +19,9 @@ local local_error, too_deep, MAX_DEPTH = peers.local_error, peers.too_deep, peer
 
 -- What the coroutine of a handler yields while its call waits.
 local WAITING = {}
+
+local NOT_HERE = "a handler that runs interleaved (option concurrency) cannot wait for a reply inside "
+  .. (native.features == "lua51" and "pcall, or inside another" or "a") .. " function in C: call outside of it"
 
 local Concurrent = {}
 
@@ -172,7 +177,8 @@ end
 -- A pair in memory: nothing arrives unless the other end runs. False if it has nothing to do either.
 local function run_other(self)
   local other = self.other
-  return other and other.run_once(other)
+  if other and other.loop then return other:run_once() end
+  return other and not advance(other, nil, true)
 end
 
 -- What cannot be waited for any more fails; true if something did, or the other end of a pair has run.
@@ -241,6 +247,7 @@ function Concurrent:call(method, params, options)
   local co = running()
   local slot = self.tasks[co or self]
   local leave = slot and can_yield(3)
+  if slot and not leave then return nil, local_error("not_here", NOT_HERE) end
   if not leave and self.depth >= MAX_DEPTH then return nil, too_deep() end
   local id, deadline = begin(self.conn, self.handlers, method, params, timeout)
   if id == nil then

@@ -21,8 +21,9 @@ local SIGNALS = { "TERM", "INT", "HUP", "QUIT", "USR1", "USR2" }
 local PLACE_OF = {}
 for place, name in pairs(SIGNALS) do PLACE_OF[name] = place end
 
-local function bad(place, name, expected, got)
-  error("bad argument #" .. place .. " to '" .. name .. "' (" .. expected .. " expected, got " .. got .. ")", 3)
+local function bad(place, name, expected, got, level)
+  local text = "bad argument #" .. place .. " to '" .. name .. "' (" .. expected .. " expected, got " .. got .. ")"
+  error(text, level or 3)
 end
 
 local function check_open(self)
@@ -33,12 +34,12 @@ local function check_open(self)
 end
 
 local function check_function(place, name, f)
-  if type(f) ~= "function" then bad(place, name, "function", type(f)) end
+  if type(f) ~= "function" then bad(place, name, "function", type(f), 4) end
 end
 
 local function check_seconds(place, name, seconds)
   if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 then
-    bad(place, name, "seconds", type(seconds) == "number" and tostring(seconds) or type(seconds))
+    bad(place, name, "seconds", type(seconds) == "number" and tostring(seconds) or type(seconds), 4)
   end
 end
 
@@ -203,7 +204,8 @@ end
 --- The watch.
 function Loop:watch(fd, events, f)
   check_open(self)
-  return watches.watch(self, fd, events, f)
+  local watch = watches.watch(self, fd, events, f) -- no tail call: its errors name the caller
+  return watch
 end
 
 -- ---- running --------------------------------------------------------------------------------------------------------

@@ -148,7 +148,7 @@ end
 local function run_other(self)
   local other = self.other
   if not other then return false end
-  if other.run_once then return other.run_once(other) end
+  if other.loop then return other:run_once() end
   prepare(other)
   local slot, handler, params, ctx = receive(other.conn, other.handlers, nil, true)
   if slot then

@@ -186,10 +186,11 @@ unsafe extern "C-unwind" fn remove(lua: *mut lua_State) -> c_int {
 unsafe fn take(lua: *mut lua_State, poller: *mut Poller, marker: &u8) -> c_int {
     // SAFETY: see the module's proof. The connection and its handlers are on the stack while they are used.
     unsafe {
-        let Ok(ready) = guarded(|| (*poller).next_ready()) else {
-            return 0;
+        let ready = match guarded(|| (*poller).next_ready()) {
+            Ok(Some(ready)) => ready,
+            Ok(None) => return 0,
+            Err(panic) => panic.raise(lua),
         };
-        let Some(ready) = ready else { return 0 };
         // Negative: it is the last of this round.
         let number = |goes_on| {
             let number = ready.place as i64 + 1; // OK because places are few

@@ -10,7 +10,7 @@ local scheduler, timers = native.module("loop/scheduler"), native.module("loop/t
 local tasks = native.module("loop/task")
 local local_error, too_deep, MAX_DEPTH = peers.local_error, peers.too_deep, peers.MAX_DEPTH
 local can_yield = native.module("concurrent").can_yield
-local WAITING, CANCELLED, INPUT = scheduler.WAITING, scheduler.CANCELLED, scheduler.INPUT
+local WAITING, CANCELLED = scheduler.WAITING, scheduler.CANCELLED
 local run, queue, leavable = scheduler.run, scheduler.queue, scheduler.leavable
 
 -- Handlers of one peer that may have begun and not ended.
@@ -230,7 +230,8 @@ end
 -- ---- joining and leaving --------------------------------------------------------------------------------------------
 
 local METHODS = {
-  "call", "must", "notify", "send_raw", "serve", "step", "receive_raw", "stop", "stop_serving", "close", "run_once", "outlast",
+  "call", "must", "notify", "send_raw", "serve", "step", "receive_raw", "stop", "stop_serving", "close", "run_once",
+  "outlast",
 }
 
 local function restore(peer)
@@ -301,16 +302,21 @@ function Joined:stop()
   end
 end
 
+-- Wait until something has become of the peer, or until `at`.
+local function pause(self, loop, co, at)
+  local wait = scheduler.wait(loop)
+  wait.timer = { at = at, fire = function() wait:wake() end }
+  timers.add(loop.timers, wait.timer)
+  if self.loop == loop then self.crowd[#self.crowd + 1] = wait end
+  scheduler.suspend(loop, wait, co)
+  timers.remove(loop.timers, wait.timer)
+end
+
 function Joined:close()
   local loop = self.loop
   local co, deadline = leavable(loop), native.after(FAREWELL)
   while self.loop == loop and native.stats(self.conn).queued > 0 and native.after(0) < deadline do
-    local wait = scheduler.wait(loop)
-    wait.timer = { at = deadline, fire = function() wait:wake() end }
-    timers.add(loop.timers, wait.timer)
-    self.crowd[#self.crowd + 1] = wait
-    scheduler.suspend(loop, wait, co)
-    timers.remove(loop.timers, wait.timer)
+    pause(self, loop, co, deadline)
   end
   if self.loop == loop then leave(loop, self, "the connection is closed") end
   return self:close()
@@ -329,20 +335,14 @@ end
 --- Wait until the process has ended, at most so many seconds; whether it has.
 function Joined:outlast(seconds)
   local loop = self.loop
-  local co = leavable(loop)
-  local deadline = seconds and native.after(seconds)
+  local co, deadline = leavable(loop), seconds and native.after(seconds)
   -- Without a conversation nobody tells of the end.
-  local look = 0.001
+  local look = 1000
   while not self:reap() do
     local now = native.after(0)
     if deadline and now >= deadline then return false end
-    local at = now + look * 1e6
-    if deadline and deadline < at then at = deadline end
-    local wait = scheduler.wait(loop)
-    wait.timer = { at = at, fire = function() wait:wake() end }
-    timers.add(loop.timers, wait.timer)
-    scheduler.suspend(loop, wait, co)
-    if look < 0.05 then look = look * 2 end
+    pause(self, loop, co, deadline and deadline < now + look and deadline or now + look)
+    if look < 50000 then look = look * 2 end
   end
   return true
 end

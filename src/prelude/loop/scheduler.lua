@@ -71,6 +71,7 @@ local function run_next(loop)
   local ready = loop.ready
   local first = ready.first
   local entry = ready[first]
+  if not entry then return end -- the loop was closed meanwhile
   ready[first], ready.first = nil, first + 1
   if entry.start then
     entry.start(loop, entry)
@@ -87,13 +88,14 @@ end
 
 -- ---- one thing after the other --------------------------------------------------------------------------------------
 
--- Memory has no descriptor: the other ends of pairs run when they are outside of any loop. Whether one had something to
--- do.
+-- Memory has no descriptor: the other ends of pairs run when they are not in this loop. Whether one had something
+-- to do.
 local function run_others(loop)
-  local worked = false
-  for _, peer in pairs(loop.memory) do
-    worked = peers.run_other(peer) or worked
+  local others, worked = {}, false
+  for peer in pairs(loop.memory) do
+    if peer.other.loop ~= loop then others[#others + 1] = peer end -- a list first: the table may change
   end
+  for i = 1, #others do worked = peers.run_other(others[i]) or worked end
   return worked
 end
 
@@ -119,9 +121,9 @@ end
 
 -- A new round: wait, at most until `deadline`.
 local function poll(loop, deadline)
+  local worked = next(loop.memory) and run_others(loop)
   local ready, timer = loop.ready, loop.timers[1]
   local turns = ready.last - ready.first + 1
-  local worked = next(loop.memory) and run_others(loop)
   local idle = turns == 0 and not worked and not timer and loop.sources == 0
   local till = deadline
   if turns > 0 or worked or idle then

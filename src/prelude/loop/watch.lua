@@ -41,18 +41,18 @@ local function arrived(loop, watch, bits)
   if watch.task then listen(watch) end
 end
 
-local function check(name, place, events)
+local function check(name, place, events, level)
   local bits = BITS[events]
   if not bits then
     error("bad argument #" .. place .. " to '" .. name .. "' (\"r\", \"w\" or \"rw\" expected, got "
-      .. (type(events) == "string" and "\"" .. events .. "\"" or type(events)) .. ")", 3)
+      .. (type(events) == "string" and "\"" .. events .. "\"" or type(events)) .. ")", level)
   end
   return bits
 end
 
 --- Wait for other events from now on.
 function Watch:want(events)
-  self.bits = check("want", 1, events)
+  self.bits = check("want", 1, events, 3)
   listen(self)
   return self
 end
@@ -87,7 +87,7 @@ local function watch(loop, fd, events, f)
     error("bad argument #1 to 'watch' (descriptor expected, got "
       .. (type(fd) == "number" and tostring(fd) or type(fd)) .. ")", 3)
   end
-  local bits = check("watch", 2, events)
+  local bits = check("watch", 2, events, 4)
   if type(f) ~= "function" then
     error("bad argument #3 to 'watch' (function expected, got " .. type(f) .. ")", 3)
   end
