@@ -1,9 +1,9 @@
 -- Builds fkrpc for the Lua that runs this script: `lua5.4 scripts/build.lua` makes build/lua54/fkrpc.so.
 --
 -- With `--rock` the library is also laid at build/rock/fkrpc.so, where the rockspec picks it up under the name that
--- `require` looks for. With `--child` the library can do all but run children of its own, is a sixth smaller, and lies at
--- build/lua54-child/fkrpc.so, beside the whole one. Cargo works in a target folder of that Lua alone, so that no Lua ever
--- gets another's library.
+-- `require` looks for. With `--child` the library can do all but run children of its own, is a sixth smaller, and lies
+-- at build/lua54-child/fkrpc.so, beside the whole one. Cargo works in a target folder of that Lua alone, so that no Lua
+-- ever gets another's library.
 -- Needs cargo 1.85 or newer and a C linker; downloads crates unless cargo has them.
 
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
