@@ -11,7 +11,7 @@
 use super::chain;
 use super::connection::{check, kept_deadline, system_failure};
 use super::open::push_upvalues;
-use super::receive::{out_of_memory, push_event, receive, wants_to_run, Got};
+use super::receive::{give_up, out_of_memory, push_event, receive, wants_to_run, Got};
 use super::state::{enter, guarded, leave, raise, OPTIONS};
 use crate::codec::ErrorKind;
 use crate::connection::{Event, Turn, Wait};
@@ -95,18 +95,22 @@ unsafe extern "C-unwind" fn join(lua: *mut lua_State) -> c_int {
         ffi::lua_settop(lua, 2);
         let (poller, conn) = (poller(lua), check(lua, 1));
         ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
-        let added = guarded(|| {
-            let (place, interest) = (*poller).add().ok()?;
-            (*conn).core.peer.concurrent = true;
-            (*conn).core.join(interest);
-            Some(place)
-        });
-        push_place(lua, added);
+        push_place(lua, guarded(|| Some((*poller).add().ok()?.0)));
         let place = ffi::lua_tointeger(lua, 3);
-        ffi::lua_pushvalue(lua, 1);
-        ffi::lua_rawseti(lua, JOINED, 2 * place - 1);
         ffi::lua_pushvalue(lua, 2);
         ffi::lua_rawseti(lua, JOINED, 2 * place);
+        ffi::lua_pushvalue(lua, 1);
+        ffi::lua_rawseti(lua, JOINED, 2 * place - 1);
+        // Nothing raises after this: the connection knows of its place only if the place knows of it.
+        let joined = guarded(|| {
+            if let Some(interest) = (*poller).shared(place_at(lua, 3)) {
+                (*conn).core.peer.concurrent = true;
+                (*conn).core.join(interest);
+            }
+        });
+        if let Err(panic) = joined {
+            panic.raise(lua);
+        }
         1
     }
 }
@@ -204,7 +208,8 @@ unsafe fn take(lua: *mut lua_State, poller: *mut Poller, marker: &u8) -> c_int {
         let at = number(true);
         ffi::lua_rawgeti(lua, JOINED, 2 * at - 1);
         if ffi::lua_type(lua, 1) != ffi::LUA_TUSERDATA {
-            let goes_on = (*poller).took(ready.place, false);
+            let held = (*poller).hold(ready.place);
+            let goes_on = (*poller).took(ready.place, held, false) == Some(true);
             let bit = |set, bit| if set { bit } else { 0 };
             let bits = bit(ready.input, INPUT) | bit(ready.output, OUTPUT) | bit(ready.invalid, INVALID);
             ffi::lua_pushinteger(lua, number(goes_on));
@@ -225,9 +230,22 @@ unsafe fn take(lua: *mut lua_State, poller: *mut Poller, marker: &u8) -> c_int {
             ..Wait::default()
         };
         let job = enter(lua, marker);
+        let held = (*poller).hold(ready.place);
         let got = receive(lua, conn, job, 2, wait);
         let more = !matches!(got, Got::Event(event) if event != Event::Handled) && (*conn).core.peer.has_more();
-        let number = number((*poller).took(ready.place, more));
+        // A finalizer that ran while something was pushed may have taken the connection out, or closed the set.
+        let goes_on = match &mut *ffi::lua_touserdata(lua, OPTIONS).cast::<Option<Poller>>() {
+            Some(poller) => poller.took(ready.place, held, more),
+            None => None,
+        };
+        let Some(goes_on) = goes_on else {
+            if let Got::Request(slot) = got {
+                give_up(lua, conn, job, slot);
+            }
+            leave(lua, job);
+            return 0;
+        };
+        let number = number(goes_on);
         match got {
             Got::Request(slot) => {
                 chain::delivered(conn, slot);
@@ -236,13 +254,13 @@ unsafe fn take(lua: *mut lua_State, poller: *mut Poller, marker: &u8) -> c_int {
                 leave(lua, job);
                 5
             }
-            Got::Reply => {
+            Got::Reply(id) => {
                 // Below result and error lie three values of no use by now.
                 ffi::lua_pushinteger(lua, number);
                 ffi::lua_replace(lua, 1);
                 ffi::lua_pushboolean(lua, 0);
                 ffi::lua_replace(lua, 2);
-                ffi::lua_pushinteger(lua, (*conn).core.peer.replied);
+                ffi::lua_pushinteger(lua, id);
                 ffi::lua_replace(lua, 3);
                 leave(lua, job);
                 5
