@@ -2,7 +2,8 @@
 --
 -- It refuses to wait by itself: `serve`, `step` and `receive_raw` raise here.
 local native = ...
-local error, pairs, next, setmetatable, tostring, rawget = error, pairs, next, setmetatable, tostring, rawget
+local error, pcall, pairs, next = error, pcall, pairs, next
+local setmetatable, tostring, rawget = setmetatable, tostring, rawget
 local running, yield = coroutine.running, coroutine.yield
 local begin, send_and_leave, reply, forget = native.begin, native.call, native.reply, native.forget
 local peers, cancel = native.module("peer"), native.module("cancel")
@@ -234,9 +235,9 @@ local METHODS = {
   "outlast",
 }
 
-local function restore(peer)
-  for name, method in pairs(peer.outside) do peer[name] = method or nil end
-  peer.loop, peer.outside = nil, nil
+local function restore(peer, outside)
+  for name, method in pairs(outside) do peer[name] = method or nil end
+  peer.loop, peer.outside, peer.place = nil, nil, nil
 end
 
 -- The peer is no more of this loop; its calls fail.
@@ -253,7 +254,7 @@ local function leave(loop, peer, message)
     timers.remove(loop.timers, peer.vigil)
     peer.vigil = nil
   end
-  restore(peer)
+  restore(peer, peer.outside)
 end
 
 -- The conversation is over.
@@ -347,12 +348,9 @@ function Joined:outlast(seconds)
   return true
 end
 
---- Join: the peer's methods are those of this file from now on.
-local function join(loop, peer, on_end)
-  local outside = { mourned = peer.mourned or false }
+local function enter(loop, peer, on_end, outside)
   for i = 1, #METHODS do
     local name = METHODS[i]
-    outside[name] = rawget(peer, name) or false
     if not (peer.restricted and (name == "call" or name == "must")) then peer[name] = Joined[name] end
   end
   if peer.reap then
@@ -366,7 +364,7 @@ local function join(loop, peer, on_end)
   peer.waits, peer.tasks, peer.idle, peer.active = peer.waits or {}, peer.tasks or {}, peer.idle or {}, peer.active or 0
   peer.long, peer.crowd, peer.stopping, peer.cancelled = {}, {}, false, false
   if not peer.idle[1] then peer.idle[1] = peers.waiting(peer, peers.answering) end
-  peer.concurrent = peer.most ~= nil
+  peer.concurrent, peer.place = peer.most ~= nil, 0
   local place = loop.set.join(peer.conn, peer.handlers)
   peer.place = place
   loop.places[place], loop.peers[peer] = peer, true
@@ -374,6 +372,27 @@ local function join(loop, peer, on_end)
     loop.memory[peer] = peer
   else
     loop.sources = loop.sources + 1
+  end
+end
+
+--- Join: the peer's methods are those of this file from now on. Without memory an error is raised, and nothing has
+--- happened.
+local function join(loop, peer, on_end)
+  local outside = { mourned = peer.mourned or false }
+  for i = 1, #METHODS do outside[METHODS[i]] = rawget(peer, METHODS[i]) or false end
+  local fine, err = pcall(enter, loop, peer, on_end, outside)
+  if not fine then
+    local place = peer.place
+    if place then
+      loop.set.leave(peer.conn, peer.most ~= nil)
+      if place > 0 then
+        loop.set.remove(place)
+        loop.places[place] = nil
+      end
+    end
+    loop.peers[peer], loop.memory[peer] = nil, nil
+    restore(peer, outside)
+    error(err, 0)
   end
   scheduler.look(loop)
 end
