@@ -46,8 +46,9 @@ local function start(loop, peer, slot, handler, params, ctx)
     return reply(peer.conn, peer.handlers, slot, nil, refusal)
   end
   local idle = peer.idle
-  local co = idle[#idle]
-  idle[#idle] = nil
+  local last = #idle
+  local co = idle[last] or peers.waiting(peer, peers.answering) -- none where there was no memory for it
+  idle[last] = nil
   peer.tasks[co], loop.owner[co] = slot, peer
   peer.active = peer.active + 1
   scheduler.begin(loop, co, slot, handler, params, ctx)
@@ -81,8 +82,9 @@ local function fail(peer, id, err)
   forget(peer.conn, id)
   local co = peer.waits[id]
   if co then
+    queue(peer.loop, co, nil, err) -- first, as it may fail for want of memory
     peer.waits[id] = nil
-    return queue(peer.loop, co, nil, err)
+    return
   end
   local wait = over(peer, id)
   wait.err = err
@@ -242,11 +244,11 @@ end
 
 -- The peer is no more of this loop; its calls fail.
 local function leave(loop, peer, message)
+  fail_all(peer, message) -- first: see `fail`
+  let_in(peer)
   loop.peers[peer], loop.memory[peer] = nil, nil
   if not peer.other then loop.sources = loop.sources - 1 end
   scheduler.look(loop)
-  fail_all(peer, message)
-  let_in(peer)
   loop.set.leave(peer.conn, peer.concurrent)
   loop.set.remove(peer.place)
   loop.places[peer.place] = nil
@@ -385,10 +387,8 @@ local function join(loop, peer, on_end)
     local place = peer.place
     if place then
       loop.set.leave(peer.conn, peer.most ~= nil)
-      if place > 0 then
-        loop.set.remove(place)
-        loop.places[place] = nil
-      end
+      loop.set.remove(place)
+      loop.places[place] = nil
     end
     loop.peers[peer], loop.memory[peer] = nil, nil
     restore(peer, outside)
