@@ -5,7 +5,6 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod cbor_support;
-#[allow(dead_code)]
 mod differential;
 
 use differential::random::{self, Random};

@@ -387,8 +387,7 @@ local function join(loop, peer, on_end)
     local place = peer.place
     if place then
       loop.set.leave(peer.conn, peer.most ~= nil)
-      loop.set.remove(place)
-      loop.places[place] = nil
+      if place > 0 then loop.set.remove(place) loop.places[place] = nil end
     end
     loop.peers[peer], loop.memory[peer] = nil, nil
     restore(peer, outside)
