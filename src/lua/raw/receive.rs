@@ -151,7 +151,12 @@ unsafe fn rescue(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) -> Option<
         }
         if call != 0 && (*conn).core.peer.concurrent {
             ffi::lua_pushnil(lua);
-            push_invalid_reply(lua, job, "an error was raised before the reply reached its caller", None);
+            push_invalid_reply(
+                lua,
+                job,
+                "an error was raised before the reply reached its caller",
+                None,
+            );
             (*conn).handing = Handing::default();
             return Some(call);
         }

@@ -72,7 +72,9 @@ mod tests {
         fd::write(writer.as_fd(), b"!").unwrap();
         let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
         let watch = Watch::Number(i32::try_from(child.id()).unwrap());
-        let ready = watch.wait(Some(silent.as_fd()), None, Some(reader.as_fd()), None).unwrap();
+        let ready = watch
+            .wait(Some(silent.as_fd()), None, Some(reader.as_fd()), None)
+            .unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(ready.woken && !ready.input && !ready.end);
