@@ -357,15 +357,15 @@ local loop = {}
 function fkrpc.loop() end
 
 ---Serve this peer from now on: each handler runs in a coroutine. Raises for one that is in a loop, closed or served.
----@param peer fkrpc.peer
+---@param end_ fkrpc.peer
 ---@param options? fkrpc.loop.options
 ---@return fkrpc.loop
-function loop:add(peer, options) end
+function loop:add(end_, options) end
 
 ---Leave this peer to itself again. Calls that wait fail with code "closed".
----@param peer fkrpc.peer
+---@param end_ fkrpc.peer
 ---@return boolean removed false if it is not in this loop
-function loop:remove(peer) end
+function loop:remove(end_) end
 
 ---Call a function in a coroutine, in the next round.
 ---@param f function
