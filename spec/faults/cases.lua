@@ -77,9 +77,13 @@ case("a loop's set", function()
   set.join(right, served)
   assert(native.begin(left, handlers, "n", { 1 }) == 1)
   assert(select(3, native.call(left, handlers, "n", nil, {}, {}, 0)) == true) -- nobody's coroutine
-  local at, slot, handler
-  repeat at, slot, handler = set.wait(0) until slot or not at -- the first to be looked at has nothing
-  if not at then slot, handler = select(2, set.wait(0)) end
+  local _, slot, handler
+  for _ = 1, 3 do -- the first to be looked at has nothing
+    _, slot, handler = set.wait(0)
+    if slot then break end
+    _, slot, handler = set.take()
+    if slot then break end
+  end
   assert(slot and handler)
   native.reply(right, served, slot, { 1 })
   local watch = set.watch(0, 1)
