@@ -77,14 +77,14 @@ case("a loop's set", function()
   set.join(right, served)
   assert(native.begin(left, handlers, "n", { 1 }) == 1)
   assert(select(3, native.call(left, handlers, "n", nil, {}, {}, 0)) == true) -- nobody's coroutine
-  local _, slot, handler
+  local place_of, slot, handler
   for _ = 1, 3 do -- the first to be looked at has nothing
-    _, slot, handler = set.wait(0)
+    place_of, slot, handler = set.wait(0)
     if slot then break end
-    _, slot, handler = set.take()
+    place_of, slot, handler = set.take()
     if slot then break end
   end
-  assert(slot and handler)
+  assert(place_of and slot and handler)
   native.reply(right, served, slot, { 1 })
   local watch = set.watch(0, 1)
   set.change(watch, 0, 0, false)
