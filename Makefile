@@ -4,7 +4,8 @@ LUA ?= lua5.4
 # rustup's own place, for shells that have not read its settings; what is on the PATH goes first.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build spec test faults asan valgrind fuzz chaos soak lint packaging dist demo bench bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-loop bench-spawn bench-watchdog clean
+.PHONY: help setup build spec spec-gc test faults asan asan-chaos valgrind fuzz chaos soak deaths signals kills cycles \
+	recycles lint packaging dist demo demo-memory bench clean
 
 help: ## list the targets
 	@echo "fkrpc: make TARGET [LUA=lua5.3]"
@@ -19,6 +20,9 @@ build: ## build/<lua>/fkrpc.so for LUA
 spec: ## build and run the specs under LUA; ARGS goes to busted
 	@$(LUA) scripts/spec.lua $(ARGS)
 
+spec-gc: ## the specs with each collector of Lua 5.4 (generational, incremental, stress), or with those in MODES
+	@sh scripts/gc.sh $(MODES)
+
 test: setup ## everything: lints, cargo test, specs under every Lua, packaging
 	@sh scripts/test.sh
 
@@ -28,7 +32,10 @@ faults: ## panics on command in every native function, under LUA
 asan: ## AddressSanitizer over the specs of codecs and peers, and corpora where there are some
 	@sh scripts/asan.sh
 
-valgrind: ## memcheck over the same
+asan-chaos: ## AddressSanitizer over every fault of spec/chaos, ROUNDS times (1): both ends and all children
+	@sh scripts/asan.sh chaos $(ROUNDS)
+
+valgrind: ## memcheck over the same as asan
 	@sh scripts/valgrind.sh
 
 fuzz: ## the fuzz targets, FUZZ_TIME seconds or FUZZ_RUNS inputs each; TARGETS="json_differential ...": those
@@ -37,8 +44,20 @@ fuzz: ## the fuzz targets, FUZZ_TIME seconds or FUZZ_RUNS inputs each; TARGETS="
 chaos: ## every fault of spec/chaos ROUNDS times (3), in another order each time
 	@$(LUA) scripts/chaos.lua $(ROUNDS)
 
+kills: ## COUNT (1000) deaths of children by SIGKILL in every state of a conversation
+	@$(LUA) scripts/kills.lua $(COUNT)
+
+cycles: ## COUNT (1000) starts and ends of children in every way: nothing is left
+	@$(LUA) scripts/cycles.lua $(COUNT)
+
 soak: build ## load for MINUTES (10) with a random fault every 5 seconds
 	@$(LUA) scripts/soak.lua $(MINUTES)
+
+deaths: build ## parents killed N (1000) times in each state of their child, and how long it lives on
+	@$(LUA) scripts/deaths.lua $(N)
+
+signals: build ## N (1000000) calls while signals interrupt and stop both ends
+	@$(LUA) scripts/signals.lua $(N)
 
 lint: ## cargo fmt, clippy, luacheck
 	cargo fmt --check
@@ -57,11 +76,18 @@ demo: ## set up what is missing, build, and run demo/demo.lua
 	@sh scripts/setup.sh demo
 	@sh scripts/demo.sh $(LUA)
 
-bench: ## every benchmark in bench/ with LUA; bench-codec, -channel, -large, -load, -replay, -game, -loop, -spawn, -watchdog: one of them
+bench: ## every benchmark in bench/ with LUA; bench-codec, bench-channel, bench-pool ...: one of them (bench/run.sh)
 	@LUA=$(LUA) bench/run.sh
 
-bench-codec bench-compat bench-channel bench-large bench-load bench-replay bench-game bench-loop bench-spawn bench-watchdog:
+bench-%:
 	@LUA=$(LUA) bench/run.sh $(@:bench-%=%)
+
+demo-memory: ## the same leaking work in one Lua process and in a recycled pool; plots demo/memory/memory.svg and .png
+	@sh scripts/setup.sh demo
+	@sh scripts/demo.sh $(LUA) demo/memory/memory.lua
+
+recycles: build ## recycle N (1000) children of a pool under load
+	@sh scripts/demo.sh $(LUA) scripts/recycles.lua $(N)
 
 clean: ## remove build/, dist/ and target/
 	rm -rf build dist target

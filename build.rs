@@ -11,6 +11,21 @@ mod compact;
 #[path = "src/prelude/pack.rs"]
 mod pack;
 
+/// What only the feature `parent` has: files, and folders.
+const PARENT: [&str; 11] = [
+    "process.lua",
+    "child.lua",
+    "certificate.lua",
+    "handshake.lua",
+    "zygote.lua",
+    "forked.lua",
+    "standin.lua",
+    "loop.lua",
+    "loop",
+    "pool.lua",
+    "pool",
+];
+
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/prelude");
@@ -41,6 +56,9 @@ fn main() -> io::Result<()> {
 fn prelude(from: &Path, to: &Path) -> io::Result<()> {
     let mut names = Vec::new();
     list(from, Path::new(""), &mut names)?;
+    if env::var_os("CARGO_FEATURE_PARENT").is_none() {
+        names.retain(|name| !PARENT.iter().any(|part| name.starts_with(part)));
+    }
     names.sort();
     let mut texts = Vec::new();
     for name in &names {

@@ -2,6 +2,7 @@
 --
 -- echo      io.read and print, nothing is parsed: the least a Lua program can do
 -- fkrpc     a peer over JSON lines
+-- watching  the same, which also hears of signals and has a child process of its own
 -- freekill  a peer over CBOR with FreeKill's integer keys
 -- cjson     lua-cjson over io.read and print, with a dispatcher that checks nothing
 -- dkjson    the same with dkjson (its own parser, not LPeg's)
@@ -68,6 +69,11 @@ if kind == "echo" then
   echo()
 elseif kind == "fkrpc" then
   peer({})
+elseif kind == "watching" then
+  -- A child that ends with its input, which is ours to close.
+  local other = assert(require("fkrpc").spawn({ command = { "cat" } }))
+  peer({ signals = { "TERM", "INT" } })
+  other:close()
 elseif kind == "freekill" then
   peer({ codec = "cbor", keys = "freekill" })
 elseif kind == "cjson" then

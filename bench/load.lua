@@ -1,6 +1,6 @@
 -- What `require` costs: CPU time (os.clock around it) and growth of the resident set, median of 40 fresh processes;
--- and the size of the library file. It exits with 1 when one of them is over its bound. The bounds are for Lua 5.4 on
--- Debian 12 and hold no other Lua to account.
+-- and the size of the library file, without what only a parent needs. It exits with 1 when one of them is over its
+-- bound. The bounds are for Lua 5.4 on Debian 12 and hold no other Lua to account.
 --
 --   lua5.4 bench/load.lua [--processes=40]
 --
@@ -99,8 +99,16 @@ for _, name in ipairs(order) do
       name, time, bounded(time, bound[1]), size, bounded(size, bound[2])))
   end
 end
-local file = assert(io.open(library.path, "rb"))
-local bytes = file:seek("end")
-file:close()
-print(("%s: %d bytes%s"):format(library.path:match("[^/]+/[^/]+$"), bytes, bounded(bytes, LARGEST_FILE)))
+local function bytes_of(path)
+  local file = assert(io.open(path, "rb"))
+  local bytes = file:seek("end")
+  file:close()
+  return bytes
+end
+
+local built = os.execute(("%s %s/../scripts/build.lua --child"):format(library.quote(library.interpreter), here))
+assert(built == true or built == 0, "the library without the parent's part cannot be built")
+local bytes = bytes_of((library.path:gsub("/fkrpc.so$", "-child/fkrpc.so")))
+print(("what a child needs: %d bytes%s"):format(bytes, bounded(bytes, LARGEST_FILE)))
+print(("%s, which can run children, too: %d bytes"):format(library.path:match("[^/]+/[^/]+$"), bytes_of(library.path)))
 os.exit(missed and 1 or 0)

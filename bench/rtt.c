@@ -4,8 +4,13 @@
  *
  * Each line of the plan is `NAME KIND REQUEST COMMAND...`, separated by blanks. REQUEST is a file whose bytes are sent
  * as they are; the first exchange, which is not timed, shows the answer, and every later answer must be the same.
- * KIND is `plain`, or `nested`: then every line with a "method" that the child sends is a call, which is answered
- * with a fixed result, and the line without one is the answer.
+ * KIND is `plain`; or `pieces`: the same with the request in four write(2)s; or `nested`: then every line with a
+ * "method" that the child sends is a call, which is answered with a fixed result, and the line without one is the
+ * answer.
+ *
+ * A line `bound WHAT NAME OTHER LIMIT` says what must hold, or the exit status is 1. WHAT is `p50` or `cpu`: NAME's is
+ * at most LIMIT times OTHER's; or `above`: NAME's CPU time above that of the first command is at least LIMIT times
+ * OTHER's.
  *
  * In every round each command is started afresh, in shuffled order, warmed up, and makes TRIPS round trips (a tenth of
  * them when nested). Per round: the median and the 99th percentile of the round trips, and the child's CPU time.
@@ -22,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COMMANDS = 32, ROUNDS = 101, BUFFER = 1 << 16 };
+enum { COMMANDS = 32, BOUNDS = 32, ROUNDS = 101, BUFFER = 1 << 16, PIECES = 4 };
 
 struct command {
     char name[40], kind[16], request_file[512], line[2048];
@@ -31,8 +36,14 @@ struct command {
     double p50[ROUNDS], p99[ROUNDS], cpu[ROUNDS], ratio[ROUNDS], rate[ROUNDS];
 };
 
+struct bound {
+    char what[8], name[40], other[40];
+    double limit;
+};
+
 static struct command commands[COMMANDS];
-static int count;
+static struct bound bounds[BOUNDS];
+static int count, bound_count;
 static char answer[BUFFER], buffer[BUFFER];
 
 static void read_plan(void)
@@ -40,6 +51,14 @@ static void read_plan(void)
     char line[4096];
     while (fgets(line, sizeof line, stdin)) {
         struct command *c = &commands[count];
+        struct bound *b = &bounds[bound_count];
+        if (strncmp(line, "bound ", 6) == 0) {
+            if (bound_count == BOUNDS ||
+                sscanf(line, "bound %7s %39s %39s %lf", b->what, b->name, b->other, &b->limit) != 4)
+                die("cannot use this line of the plan", line);
+            bound_count++;
+            continue;
+        }
         if (count == COMMANDS ||
             sscanf(line, "%39s %15s %511s %2047[^\n]", c->name, c->kind, c->request_file, c->line) != 4)
             die("cannot use this line of the plan", line);
@@ -57,8 +76,11 @@ static void read_plan(void)
 /* Send the request and read until the known answer is complete. */
 static void plain_trip(struct child *child, const struct command *c, size_t expected)
 {
-    size_t used = 0;
-    send_all(child->to, c->request, c->request_length);
+    size_t used = 0, pieces = strcmp(c->kind, "pieces") == 0 ? PIECES : 1;
+    for (size_t piece = 0; piece < pieces; piece++) {
+        size_t from = c->request_length * piece / pieces, to = c->request_length * (piece + 1) / pieces;
+        send_all(child->to, c->request + from, to - from);
+    }
     while (used < expected)
         used = receive(child->from, buffer, used, sizeof buffer);
     if (used != expected || memcmp(buffer, answer, expected) != 0)
@@ -164,6 +186,45 @@ static void report(int rounds)
     }
 }
 
+static const struct command *find(const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    die("a bound names a command that is not in the plan", name);
+    return NULL;
+}
+
+/* Print each bound beside what was measured; how many are missed. */
+static int check_bounds(int rounds)
+{
+    static double values[ROUNDS];
+    int missed = 0;
+    if (bound_count > 0)
+        printf("\n%-58s %9s %8s\n", "bound", "measured", "");
+    for (int i = 0; i < bound_count; i++) {
+        const struct bound *b = &bounds[i];
+        const struct command *one = find(b->name), *other = find(b->other), *floor = &commands[0];
+        int above = strcmp(b->what, "above") == 0, cpu = strcmp(b->what, "cpu") == 0;
+        char text[256];
+        for (int r = 0; r < rounds; r++) {
+            if (above)
+                values[r] = (one->cpu[r] - floor->cpu[r]) / (other->cpu[r] - floor->cpu[r]);
+            else
+                values[r] = cpu ? one->cpu[r] / other->cpu[r] : one->p50[r] / other->p50[r];
+        }
+        double value = percentile(values, rounds, 0.5);
+        int held = above ? value >= b->limit : value <= b->limit;
+        missed += !held;
+        if (above)
+            snprintf(text, sizeof text, "CPU above %.39s's: %.39s >= %gx %.39s", floor->name, b->name, b->limit, b->other);
+        else
+            snprintf(text, sizeof text, "%.7s: %.39s <= %gx %.39s", b->what, b->name, b->limit, b->other);
+        printf("%-58s %8.3fx %8s\n", text, value, held ? "held" : "MISSED");
+    }
+    return missed;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 4)
@@ -196,5 +257,8 @@ int main(int argc, char **argv)
            argv[3], commands[0].name);
     report(rounds);
     free(times);
-    return 0;
+    int missed = check_bounds(rounds);
+    if (missed > 0)
+        fprintf(stderr, "bench: %d bounds are missed\n", missed);
+    return missed > 0;
 }

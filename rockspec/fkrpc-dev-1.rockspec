@@ -45,6 +45,7 @@ build = {
       ["fkrpc.command.message"] = "lua/fkrpc/command/message.lua",
       ["fkrpc.command.probe"] = "lua/fkrpc/command/probe.lua",
       ["fkrpc.command.recording"] = "lua/fkrpc/command/recording.lua",
+      ["fkrpc.command.player"] = "lua/fkrpc/command/player.lua",
       ["fkrpc.command.replay"] = "lua/fkrpc/command/replay.lua",
       ["fkrpc.command.show"] = "lua/fkrpc/command/show.lua",
       ["fkrpc.command.summary"] = "lua/fkrpc/command/summary.lua",

@@ -1,7 +1,9 @@
 -- Builds fkrpc for the Lua that runs this script: `lua5.4 scripts/build.lua` makes build/lua54/fkrpc.so.
 --
 -- With `--rock` the library is also laid at build/rock/fkrpc.so, where the rockspec picks it up under the name that
--- `require` looks for. Cargo works in a target folder of that Lua alone, so that no Lua ever gets another's library.
+-- `require` looks for. With `--child` the library can do all but run children of its own, is a sixth smaller, and lies
+-- at build/lua54-child/fkrpc.so, beside the whole one. Cargo works in a target folder of that Lua alone, so that no Lua
+-- ever gets another's library.
 -- Needs cargo 1.85 or newer and a C linker; downloads crates unless cargo has them.
 
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
@@ -39,17 +41,19 @@ local function copy(from, to)
   }, " && "))
 end
 
-local rock = false
+local given = {}
 for _, option in ipairs(arg) do
-  if option ~= "--rock" then
-    fail("unknown option '" .. option .. "' (usage: lua scripts/build.lua [--rock])")
+  if option ~= "--rock" and option ~= "--child" then
+    fail("unknown option '" .. option .. "' (usage: lua scripts/build.lua [--rock | --child])")
   end
-  rock = true
+  given[option] = true
 end
+local rock, child = given["--rock"], given["--child"]
+if rock and child then fail("a rock is the whole library: --rock or --child") end
 
 local root = stamp.absolute(here .. "/..")
 local name = stamp.lua_name()
-local paths = stamp.paths(root, name)
+local paths = stamp.paths(root, child and name .. "-child" or name)
 local rock_folder = root .. "/build/rock"
 -- What a failed build leaves behind must not be installed.
 os.remove(rock_folder .. "/fkrpc.so")
@@ -57,7 +61,7 @@ check_cargo()
 
 -- Taken first: an edit during the build makes the stamp stale rather than wrong.
 local sources = stamp.sources(root)
-local target = (os.getenv("CARGO_TARGET_DIR") or root .. "/target") .. "/" .. name
+local target = (os.getenv("CARGO_TARGET_DIR") or root .. "/target") .. "/" .. name .. (child and "-child" or "")
 -- The shared library alone: beside a Rust library of the same code the compiler keeps every function that is called
 -- once, and it comes out a sixteenth larger and slower at a request.
 -- Little is inlined that does not ask for it (`#[inline(always)]`): a tenth less to load, and what is hot has asked.
@@ -65,8 +69,8 @@ local INLINING = " -C llvm-args=--inline-threshold=25 -C llvm-args=--inlinehint-
 local probe = "rustc --crate-name probe --crate-type lib --emit obj -o /dev/null" .. INLINING
   .. " - < /dev/null > /dev/null 2>&1"
 local flags = run(probe) and " --" .. INLINING or "" -- a compiler that does not know these words does without
-local cargo = "cargo rustc --release --locked --lib --crate-type cdylib --features "
-  .. name .. " --target-dir " .. quote(target) .. flags
+local cargo = "cargo rustc --release --locked --lib --crate-type cdylib "
+  .. (child and "--no-default-features " or "") .. "--features " .. name .. " --target-dir " .. quote(target) .. flags
 if not run("cd " .. quote(root) .. " && " .. cargo) then
   fail("cargo could not build the library for " .. name)
 end

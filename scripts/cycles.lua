@@ -1,5 +1,5 @@
--- N starts and ends of children in every way: `lua5.4 scripts/cycles.lua [N]` (`make cycles`). Builds the library first.
--- Ends with status 1 if a zombie, a descriptor or more than 1 MiB of memory is left.
+-- N starts and ends of children in every way: `lua5.4 scripts/cycles.lua [N]` (`make cycles`). Builds the library
+-- first. Ends with status 1 if a zombie, a descriptor or more than 1 MiB of memory is left.
 
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
 local root, interpreter = dofile(here .. "/rerun.lua")(here)

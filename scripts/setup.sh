@@ -28,6 +28,7 @@ missing_packages() {
     has luajit || echo luajit
     has luacheck || echo lua-check
     has nm || echo binutils
+    has strace || echo strace
     # spec/clients.sh installs other people's clients with them.
     { has python3 && python3 -c 'import venv, ensurepip' 2>/dev/null; } || echo python3-venv
     has node || echo nodejs

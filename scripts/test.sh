@@ -66,6 +66,10 @@ for row in $rows; do
     check "specs under ${row#*:}" "${row#*:}" scripts/spec.lua
 done
 check "panics in native functions" sh scripts/faults.sh lua5.4
+# What waits, nests and interleaves; `make spec-gc` has all specs and all collectors (stock lua5.4 is generational).
+check "specs of peers with other collectors" env \
+    FKRPC_GC_SPECS='peer peer_end peer_nesting concurrency cancel reentrant' \
+    sh scripts/gc.sh incremental stress
 if [ -f demo/demo.lua ]; then
     check "demo" sh scripts/demo.sh
 fi

@@ -90,7 +90,7 @@ describe("the certificate of a child's end", function()
 
   it("hints at memory where its stderr, or its limit, does", function()
     local child = assert(fkrpc.spawn({ helper.interpreter, "-e",
-      "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end", stderr = "keep",
+      "local s = 'x' while true do s = s .. s end", stderr = "keep",
       limits = { memory = 64 * 2 ^ 20 } }))
     local _, err = child:call("x")
     assert.equal("closed", err.code)
@@ -125,7 +125,7 @@ end)
 
 describe("the end of a child is noticed", function()
   it("at once, though a grandchild holds its pipes open", function()
-    local child = sh("sleep 50 & read x; exit 5")
+    local child = sh("sleep 5 & read x; exit 5")
     quickly(function()
       local _, err = child:call("x")
       assert.equal(5, err.data.code)
@@ -147,7 +147,7 @@ describe("the end of a child is noticed", function()
   end)
 
   it("by a write that nobody takes, though a grandchild holds its stdin open", function()
-    local child = sh("sleep 50 <&0 & sleep 0.1; exit 7")
+    local child = sh("sleep 5 <&0 & sleep 0.1; exit 7")
     quickly(function()
       local _, err = child:call("x", { ("x"):rep(2 ^ 20) })
       assert.equal(7, err.data.code)
@@ -155,7 +155,7 @@ describe("the end of a child is noticed", function()
   end)
 
   it("while signals are heard of", function()
-    local child = sh("sleep 50 & read x; exit 5", { signals = { "USR2" } })
+    local child = sh("sleep 5 & read x; exit 5", { signals = { "USR2" } })
     quickly(function()
       local _, err = child:call("x")
       assert.equal(5, err.data.code)

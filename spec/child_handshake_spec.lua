@@ -40,6 +40,16 @@ describe('a child with handshake = "hello"', function()
     end
   end)
 
+  it("may say it before it is asked for anything else, and is a whole peer when it is", function()
+    local child = assert(lua([[local p = require("fkrpc").stdio()
+      assert(p:notify("hello", { tostring(p) }) == true)
+      p:on("n", function(params, ctx) return ctx.peer == p and params[1] end) p:serve() p:close()
+      os.exit(p:notify("x") == nil and 5 or 6)]], { handshake = "hello" }))
+    assert.equal("fkrpc.peer: stdio json", child.hello[1])
+    assert.equal(7, child:must("n", { 7 }))
+    assert.equal(5, child:stop().code)
+  end)
+
   it("that ends before is an error with how, and its last words", function()
     local message, errno = refused([[io.stderr:write("no config\n") os.exit(3)]], { handshake = "hello" })
     assert.truthy(message:find("exit code 3", 1, true), message)
@@ -50,7 +60,8 @@ describe('a child with handshake = "hello"', function()
   it("that says nothing in time is stopped, with its children", function()
     local message, errno = refused([[io.stderr:write("still loading\n") os.execute("sleep 100")]],
       { handshake = "hello", handshake_timeout = 0.3 })
-    assert.truthy(message:find("it has not said hello in time (after 0.3 s, option handshake_timeout)", 1, true), message)
+    local reason = "it has not said hello in time (after 0.3 s, option handshake_timeout)"
+    assert.truthy(message:find(reason, 1, true), message)
     assert.truthy(message:find("its last words: still loading", 1, true), message)
     assert.equal(110, errno)
   end)
@@ -72,7 +83,8 @@ end)
 describe("a child with a function for its handshake", function()
   it("is handed out when that says so, and has time until the deadline", function()
     local left
-    local child = assert(lua([[local p = require("fkrpc").stdio() p:on("version", function() return 3 end) p:serve()]], {
+    local child = assert(lua([[local p = require("fkrpc").stdio()
+      p:on("version", function() return 3 end) p:serve()]], {
       handshake = function(child, deadline)
         left = (deadline - fkrpc.clock.monotonic_us()) / 1e6
         assert(child:info().state == "starting")
@@ -84,7 +96,8 @@ describe("a child with a function for its handshake", function()
   end)
 
   it("is stopped when that returns nothing or raises, and its words are passed on", function()
-    local message = refused([[require("fkrpc").stdio():serve()]], { handshake = function() return nil, "version 2" end })
+    local message = refused([[require("fkrpc").stdio():serve()]],
+      { handshake = function() return nil, "version 2" end })
     assert.truthy(message:find("is not ready: version 2", 1, true), message)
     message = refused([[require("fkrpc").stdio():serve()]], { handshake = function() error("bad child") end })
     assert.truthy(message:find("bad child", 1, true), message)

@@ -1,4 +1,4 @@
--- SIGKILL in every state of a conversation, some times each; `make kills` does it by the thousand, and with a time limit.
+-- SIGKILL in every state of a conversation, some times each; `make kills` does it by the thousand, with a time limit.
 
 local fkrpc = require("fkrpc")
 local helper = require("spec.helper")

@@ -88,7 +88,8 @@ describe("a child's stderr", function()
   it("goes on to be read when nobody refers to the child any more", function()
     local out = programs.file()
     do
-      local child = sh('read x; sleep 0.1; echo lost >&2 && echo fine > "$OUT"', { env = { OUT = out }, stderr = "keep" })
+      local child = sh('read x; sleep 0.1; echo lost >&2 && echo fine > "$OUT"',
+        { env = { OUT = out }, stderr = "keep" })
       child:close()
     end
     collectgarbage()

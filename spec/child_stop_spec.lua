@@ -139,9 +139,11 @@ end)
 
 describe("starts and ends in every way", function()
   it("leave no zombie, no descriptor and no memory", function()
-    local left = dofile(helper.root .. "/spec/chaos/cycles.lua")(fkrpc, helper.interpreter, 140)
-    assert.equal(0, left.zombies)
-    assert.equal(0, left.descriptors)
-    assert.is_true(left.rss <= 2 ^ 20, left.rss)
+    -- In a process of its own: what specs leave to the collector would count.
+    local result = programs.run(([[
+      local left = dofile(%q)(require("fkrpc"), %q, 140)
+      io.write(left.zombies, " ", left.descriptors, " ", left.rss <= 2 ^ 20 and "steady" or left.rss)
+    ]]):format(helper.root .. "/spec/chaos/cycles.lua", helper.interpreter))
+    assert.equal("0 0 steady", result.out, result.err)
   end)
 end)

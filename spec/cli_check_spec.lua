@@ -40,6 +40,41 @@ describe("fkrpc check", function()
     assert.truthy(done.out:find("\n53 ok, 0 notes, 0 failed\n$"), done.out)
   end)
 
+  for _, speech in ipairs({
+    { "json", "content-length", 55 }, { "json", "length", 51 }, { "cbor", nil, 40 }, { "cbor", "sequence", 40 },
+    { "cbor", "length", 48 },
+  }) do
+    local codec, framing, count = speech[1], speech[2], speech[3]
+    local name = codec .. " " .. (framing or "as it is by default")
+
+    it("passes a child of this library that speaks " .. name, function()
+      local done = check(([[
+        local peer = assert(require("fkrpc").stdio({ codec = %q, framing = %s }))
+        peer:notify("hello")
+        local _, err = peer:call("parent", nil, { timeout = 5 })
+        assert(err.code == -32601 or err.code == "closed")
+        peer:serve()
+      ]]):format(codec, framing and ("%q"):format(framing) or "nil"), "--strict", "--quiet", "--codec", codec,
+        (unpack or table.unpack)(framing and { "--framing", framing } or {}))
+      assert.equal(count .. " ok, 0 notes, 0 failed\n", done.out, done.err)
+    end)
+
+    it("sees that a child does not speak " .. name, function()
+      local words = { "--quiet", "--timeout", "0.4", "--only", "the id 0", "--codec", codec }
+      if framing then words[#words + 1], words[#words + 2] = "--framing", framing end
+      local done = check(GOOD, (unpack or table.unpack)(words))
+      assert.equal(1, done.code, done.out)
+      assert.truthy(done.out:find("what is on stdout is no message", 1, true)
+        or done.out:find("no answer within 0.4 s", 1, true) or done.out:find("on stdout is no", 1, true), done.out)
+    end)
+  end
+
+  it("knows which framings there are", function()
+    local done = check(GOOD, "--codec", "cbor", "--framing", "line")
+    assert.equal(2, done.code)
+    assert.truthy(done.err:find("CBOR has no framing line", 1, true), done.err)
+  end)
+
   it("passes a child that answers in plain Lua by the same rules", function()
     local done = check(plain(""), "--quiet")
     assert.equal("53 ok, 0 notes, 0 failed\n", done.out)

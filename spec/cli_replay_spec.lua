@@ -130,7 +130,7 @@ describe("fkrpc replay", function()
 
   for what, case in pairs({
     ["says nothing"] = { "for _ in io.lines() do end", "nothing came within 0.3 s" },
-    ["ends at once"] = { "", "closed the connection" },
+    ["ends at once"] = { "", "has ended: exit code 0" },
     ["says garbage"] = { "print('hello') for _ in io.lines() do end", "message 2" },
   }) do
     it("tells of a child that " .. what, function()
@@ -151,6 +151,89 @@ describe("fkrpc replay", function()
     done = replay(childs, lasting, "--timeout", "0.5")
     assert.equal(1, done.code)
     assert.truthy(done.out:find("goes on after the end of its input", 1, true), done.out)
+  end)
+
+  -- A child that serves two calls at once, each of which asks back; the parent answers the second question first.
+  local function record_interleaved(options)
+    local parents = programs.file()
+    local peer = programs.spawn([[
+      local peer = assert(require("fkrpc").stdio({ concurrency = 4 }))
+      peer:on("ask", function(params)
+        peer:notify("asked", params)
+        return peer:must("name", params) .. "!"
+      end)
+      peer:serve()
+    ]], { trace = parents })
+    local function say(value) assert(peer:send_raw(fkrpc.json.encode(value) .. "\n")) end
+    local function hear(...)
+      for _, method in ipairs({ ... }) do
+        local value = fkrpc.json.decode((assert(peer:receive_raw(programs.DEADLINE))))
+        assert.equal(method, value.method or value.result)
+        if value.method == "name" then options[value.params[1]] = value.id end
+      end
+    end
+    for seat = 1, 2 do say({ jsonrpc = "2.0", id = seat, method = "ask", params = { seat } }) end
+    hear("asked", "name", "asked", "name")
+    for seat = 2, 1, -1 do
+      say({ jsonrpc = "2.0", id = options[seat], result = "seat " .. seat })
+      hear("seat " .. seat .. "!")
+    end
+    assert.equal(0, programs.ended(peer).code)
+    return parents
+  end
+
+  -- Another child: it hears both calls before it asks, begins with the second, and replies to the first one first.
+  local OTHER = [[
+    local fkrpc = require("fkrpc")
+    local json = fkrpc.json
+    local function hear() return json.decode(io.read("*l")) end
+    local function say(value)
+      value.jsonrpc = "2.0"
+      io.stdout:write(json.encode(value), "\n")
+      io.stdout:flush()
+    end
+    local calls = { hear(), hear() }
+    for seat = 2, 1, -1 do
+      say({ method = "asked", params = calls[seat].params })
+      say({ id = "q" .. seat, method = "name", params = calls[seat].params })
+    end
+    local names = {}
+    for _ = 1, 2 do
+      local answer = hear()
+      names[answer.id] = answer.result
+    end
+    for seat = 1, 2 do say({ id = calls[seat].id, result = names["q" .. seat] .. "!" }) end
+    io.read("*a")
+  ]]
+
+  it("takes what comes while several calls wait in any order, and tells it by id, method and value", function()
+    local parents = record_interleaved({})
+    local done = replay(parents, OTHER, "--ignore", "id")
+    -- The ids of its requests are texts now, which is all that differs.
+    assert.equal(1, done.code)
+    assert.equal(2, select(2, done.out:gsub("the id is of another type", "")), done.out)
+    assert.truthy(done.out:find("10 messages, 2 differences\n$"), done.out)
+    local numbered = OTHER:gsub('"q" %.%. seat', "seat + 70")
+    done = replay(parents, numbered)
+    assert.equal("10 messages, 0 differences\n", done.out, done.err)
+  end)
+
+  it("answers a question that has come early, where the other one is asked only then", function()
+    local patient = OTHER:gsub('"q" %.%. seat', "seat + 70"):gsub("local names = {}\n", "")
+    patient = patient:gsub("for seat = 2", "local names = {} %0", 1):gsub("end\n%s*for _ = 1, 2 do", "", 1)
+    local done = replay(record_interleaved({}), patient)
+    assert.equal("10 messages, 0 differences\n", done.out, done.err)
+  end)
+
+  it("sees answers that are exchanged, and another order where only one call waits", function()
+    local exchanged = OTHER:gsub('"q" %.%. seat', "seat + 70"):gsub("id = calls%[seat%]", "id = calls[3 - seat]")
+    local done = replay(record_interleaved({}), exchanged)
+    assert.equal(1, done.code)
+    assert.truthy(done.out:find('result: "seat 1!" in the recording, "seat 2!" now', 1, true), done.out)
+    local childs = record()
+    local late = child_with("", { 'peer:on("note", function() peer:notify("noted") end)',
+      'peer:on("note", function() end) peer:on("unknown", function() peer:notify("noted") return 1 end)' })
+    assert.equal(1, replay(childs, late, "--timeout", "0.5").code)
   end)
 
   it("plays the child for a parent that starts it", function()

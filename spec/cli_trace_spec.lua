@@ -145,9 +145,9 @@ describe("fkrpc", function()
   after_each(programs.finish)
 
   for _, case in ipairs({
-    { {}, "what? trace, replay or check" },
+    { {}, "what? trace, replay, check or top" },
     { { "frobnicate" }, "there is no command 'frobnicate'" },
-    { { "top" }, "top needs a pool" },
+    { { "top" }, "which pool?" },
     { { "trace" }, "which file?" },
     { { "trace", "/nowhere/trace" }, "/nowhere/trace: No such file or directory" },
     { { "trace", "/etc/passwd" }, "/etc/passwd is no trace of fkrpc" },

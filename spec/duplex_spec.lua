@@ -220,6 +220,8 @@ describe("max_frame", function()
     local _, err = answers("json", "", ("x"):rep(100 * 2 ^ 20) .. "\n")
     local peak = function(text) return tonumber(text:match("VmHWM:%s*(%d+) kB")) end
     assert.truthy(peak(err) < peak(base) + 2 * 16 * 1024, peak(err) .. " kB, base " .. peak(base) .. " kB")
+    local left = function(text) return tonumber(text:match("VmRSS:%s*(%d+) kB")) end
+    assert.truthy(left(err) < left(base) + 1024, left(err) .. " kB are left, base " .. left(base) .. " kB")
   end)
 end)
 

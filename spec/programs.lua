@@ -38,7 +38,8 @@ function programs.command(script)
 end
 
 local function wait(child)
-  local exit = assert(child:wait(programs.DEADLINE))
+  local exit, why = child:wait(programs.DEADLINE)
+  if exit == nil then error(why, 3) end
   if not exit then
     child:kill(9)
     child:wait()

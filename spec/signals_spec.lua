@@ -125,6 +125,66 @@ describe("a signal that is heard of", function()
     assert.equal(7, child:wait(programs.DEADLINE).code)
   end)
 
+  for _, options in ipairs({ "", ", concurrency = 4" }) do
+    it("ends a write that nobody reads; what was left goes out whole if somebody reads now" .. options, function()
+      for _, reads in ipairs({ true, false }) do
+        local child, said, log = started([[
+          local peer = assert(require("fkrpc").stdio({ signals = { "TERM" }]] .. options .. [[ }))
+          peer:on("giant", function() io.stderr:write("replies\n") return ("x"):rep(1e6) end)
+          peer:notify("say", { "ready" })
+          local how, which = peer:serve()
+          io.stderr:write(how, " ", which, "\n")
+          peer:notify("say", { how })
+          peer:close()
+          os.exit(3)
+        ]])
+        child:send_raw('{"jsonrpc":"2.0","id":"raw","method":"giant"}\n')
+        while not programs.read(log):find("replies\n", 1, true) do fkrpc.clock.sleep(0.001) end
+        asleep(child)
+        child:kill(TERM)
+        if reads then
+          local reply = child:receive_raw(programs.DEADLINE)
+          assert.equal(1e6, #fkrpc.json.decode(reply).result)
+          hear(child, said, 2)
+          assert.equal("signal", said[2])
+        end
+        assert.equal(3, child:wait(programs.DEADLINE).code)
+        assert.equal("replies\nsignal TERM\n", programs.read(log))
+      end
+    end)
+  end
+
+  it("ends a notification and a call that nobody reads with the code signal, all of them within one moment", function()
+    local child, _, log = started([[
+      local fkrpc = require("fkrpc")
+      local peer = assert(fkrpc.stdio({ signals = { "TERM" } }))
+      peer:notify("say", { "ready" })
+      io.stderr:write("writes\n")
+      local piece = ("x"):rep(1e5)
+      local sent, err
+      repeat sent, err = peer:notify("n", { piece }) until not sent
+      io.stderr:write(err.code, " ", err.message, "\n")
+      local began = fkrpc.clock.monotonic_us()
+      for _ = 1, 5 do
+        sent, err = peer:notify("n", { piece })
+        assert(not sent and err.code == "signal", err and tostring(err))
+      end
+      local _, why = peer:call("n", { piece })
+      io.stderr:write(why.code, "\n")
+      _, why = peer:send_raw("\n")
+      io.stderr:write(why.code, "\n")
+      -- The first of them has used up the second that there is for all.
+      io.stderr:write(fkrpc.clock.monotonic_us() - began < 900000 and "at once\n" or "late\n")
+      os.exit(peer:serve() == "signal" and 7 or 8)
+    ]])
+    while not programs.read(log):find("writes\n", 1, true) do fkrpc.clock.sleep(0.001) end
+    asleep(child)
+    child:kill(TERM)
+    local ended = child:wait(programs.DEADLINE)
+    assert.equal("writes\nsignal TERM\nsignal\nsignal\nat once\n", programs.read(log))
+    assert.equal(7, ended.code)
+  end)
+
   it("ends a program that does not ask, when it comes again", function()
     local child, said = started([[
       local peer = assert(require("fkrpc").stdio({ signals = { "TERM" } }))

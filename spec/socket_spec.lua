@@ -119,8 +119,10 @@ describe("the file of a listener", function()
   end)
 
   it("goes with a listener that nobody refers to", function()
-    assert(fkrpc.listen({ path = path }))
+    local listener = assert(fkrpc.listen({ path = path }))
     assert.is_true(exists(path))
+    assert.is_true(listener ~= nil) -- up to here it is referred to
+    listener = nil -- luacheck: ignore
     collectgarbage()
     collectgarbage()
     assert.is_false(exists(path))

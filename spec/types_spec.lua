@@ -8,7 +8,7 @@ local fkrpc = require("fkrpc")
 
 local FILES = {
   "fkrpc.lua", "fkrpc/json.lua", "fkrpc/cbor.lua", "fkrpc/jsonrpc.lua", "fkrpc/random.lua", "fkrpc/clock.lua",
-  "fkrpc/fs.lua", "fkrpc/watchdog.lua", "fkrpc/freekill.lua",
+  "fkrpc/fs.lua", "fkrpc/watchdog.lua", "fkrpc/freekill.lua", "fkrpc/pool.lua",
 }
 
 -- Classes by name: { fields = { name = type }, functions = { name = parameter count } }.
@@ -73,6 +73,9 @@ local function upvalue(f, wanted)
   error("no upvalue " .. wanted)
 end
 
+-- What stdio is with options.
+local full_stdio = upvalue(fkrpc.stdio, "native").module("stdio").stdio
+
 -- An own one of the files that are loaded on first use, so that what they add is seen.
 local one, other = fkrpc.pair()
 local peer = getmetatable(one).__index
@@ -85,10 +88,22 @@ do
   listener = getmetatable(socket).__index
   socket:close()
 end
+local pool
+do
+  local started = assert(fkrpc.pool({ "cat" }))
+  pool = getmetatable(started).__index
+  started:close()
+end
+local zygote
+do
+  local started = assert(fkrpc.zygote({ "true" }))
+  zygote = getmetatable(started).__index
+  started:close()
+end
 local loaded = {
   fkrpc.json, fkrpc.cbor, fkrpc.jsonrpc, fkrpc.random, fkrpc.watchdog, fkrpc.compat, fkrpc.stdio, fkrpc.spawn,
   fkrpc.pair, fkrpc.clock, fkrpc.fs, fkrpc.freekill, fkrpc.connect, fkrpc.listen, fkrpc.token,
-  fkrpc.loop,
+  fkrpc.pool, fkrpc.zygote, fkrpc.standin, fkrpc.loop,
 }
 
 local function methods_of(object) return getmetatable(object).__index end
@@ -132,11 +147,13 @@ local LIVE = {
   ["fkrpc.context"] = context,
   ["fkrpc.child"] = child,
   ["fkrpc.listener"] = listener,
+  ["fkrpc.pool"] = pool,
+  ["fkrpc.zygote"] = zygote,
 }
 
 describe("the definitions", function()
   it("are looked at after everything was loaded", function()
-    assert.equal(16, #loaded)
+    assert.equal(19, #loaded)
     assert.equal(other, one.other)
   end)
 
@@ -169,7 +186,10 @@ describe("the definitions", function()
 
   it("of a child's own functions know that it is a peer, too", function()
     assert.equal("fkrpc.peer", classes["fkrpc.child"].base)
-    for name in pairs(functions_of(peer)) do assert.equal(peer[name], child[name]) end
+    for name in pairs(functions_of(peer)) do
+      -- A child's stop ends it.
+      if name == "stop" then assert.equal(peer.stop, child.stop_serving) else assert.equal(peer[name], child[name]) end
+    end
   end)
 end)
 
@@ -180,6 +200,7 @@ describe("the definitions of what functions return", function()
 
   it("name the fields of stats()", function()
     local stats = fkrpc.pair({ latency = true }):stats()
+    stats.last_method = false -- a child's
     assert.same(sorted(stats), sorted(classes["fkrpc.stats"].fields))
     assert.same(sorted(stats.latency), sorted(classes["fkrpc.latencies"].fields))
     assert.same(sorted(stats.latency.calls), sorted(classes["fkrpc.latency"].fields))
@@ -187,12 +208,25 @@ describe("the definitions of what functions return", function()
 
   it("name the fields of a child and of its end", function()
     local started = assert(fkrpc.spawn({ "sh", "-c", "exit 3" }))
-    assert.same({ "pid" }, sorted(classes["fkrpc.child"].fields))
+    assert.same({ "certificate", "hello", "on_death", "pid" }, sorted(classes["fkrpc.child"].fields))
     assert.equal("number", type(started.pid))
+    started:call("x")
+    local info = started:info()
+    info.rss, info.private, info.threads, info.worker = false, false, false, false -- a living one's
+    assert.same(sorted(info), sorted(classes["fkrpc.child.info"].fields))
     local exit = assert(started:wait(60))
     assert.equal(3, exit.code)
-    exit.signal = false
-    assert.same(sorted(exit), sorted(classes["fkrpc.exit"].fields))
+    assert.equal(exit, started.certificate)
+    exit.signal, exit.oom = false, false
+    assert.same(sorted(exit), sorted(classes["fkrpc.certificate"].fields))
+  end)
+
+  it("name the fields of what a zygote says of itself", function()
+    local started = assert(fkrpc.zygote({ "sleep", "60" }))
+    local info = started:info()
+    started:close()
+    assert.equal("loading", info.state)
+    assert.same(sorted(info), sorted(classes["fkrpc.zygote.info"].fields))
   end)
 
   it("name the fields of an error object", function()
@@ -255,11 +289,12 @@ describe("the definitions of options", function()
   for class, f in pairs({
     ["fkrpc.json.options"] = fkrpc.json.new,
     ["fkrpc.cbor.options"] = fkrpc.cbor.new,
-    ["fkrpc.stdio.options"] = fkrpc.stdio,
+    ["fkrpc.stdio.options"] = full_stdio,
     ["fkrpc.spawn.options"] = fkrpc.spawn,
     ["fkrpc.pair.options"] = fkrpc.pair,
     ["fkrpc.connect.options"] = fkrpc.connect,
     ["fkrpc.listen.options"] = fkrpc.listen,
+    ["fkrpc.zygote.options"] = fkrpc.zygote,
   }) do
     it("name the " .. class .. " that are known, and no others", function()
       local known = {}
@@ -306,7 +341,7 @@ describe("the definitions of options", function()
       end
     end
     assert.is_true(tried > 8)
-    assert.same(sorted(upvalue(fkrpc.stdio, "senders")), (function()
+    assert.same(sorted(upvalue(full_stdio, "senders")), (function()
       local words = words_of(classes["fkrpc.stdio.options"].fields.print)
       table.sort(words)
       return words

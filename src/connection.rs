@@ -97,6 +97,9 @@ pub struct Connection {
     pub trace: Option<Trace>,
     captured: Option<Captured>,
     joined: Option<Joined>,
+    /// After a signal: for how long one may still wait in order to send, in microseconds; and since when one does.
+    hurry: Option<i64>,
+    hurried: i64,
     ended: bool,
     stopping: bool,
     reported: u64,
@@ -118,6 +121,8 @@ impl Connection {
             trace: None,
             captured: None,
             joined: None,
+            hurry: None,
+            hurried: 0,
             ended: false,
             stopping: false,
             reported: 0,
@@ -127,6 +132,12 @@ impl Connection {
     /// Make the next wait that awaits no reply return [`Event::Stopped`].
     pub fn stop(&mut self) {
         self.stopping = true;
+    }
+
+    /// A signal that is heard of here, has come, and has not been asked for.
+    #[must_use]
+    pub fn signal(&self) -> Option<&'static str> {
+        self.signals.as_ref().and_then(|_| signals::pending())
     }
 
     /// Whether messages can still be sent.
@@ -176,12 +187,16 @@ impl Connection {
                 self.stopping = false;
                 return Ok(Next::Event(Event::Stopped));
             }
-            if self.signals.is_some() {
-                if let Some(name) = signals::pending() {
-                    return Ok(Next::Event(Event::Signal(name)));
-                }
+            if let Some(name) = self.signal() {
+                self.hurry.get_or_insert(send::FAREWELL);
+                return Ok(Next::Event(Event::Signal(name)));
             }
-            if let Some(incoming) = self.buffered(wait.awaited, source, tape, out)? {
+            self.hurry = None;
+            let nothing = self.peer.has_nothing(wait.awaited) && !self.ended; // as after every answer
+            if let Some(incoming) = match nothing {
+                true => None,
+                false => self.buffered(wait.awaited, source, tape, out)?,
+            } {
                 if incoming != Incoming::Handled {
                     if let Some(trace) = &self.trace {
                         trace.flush_old();

@@ -6,7 +6,12 @@
 //! # References
 //! JSON-RPC 2.0 Specification; FreeKill's integer keys as in [`crate::message::Keys`].
 
-use crate::codec::{cbor::writer as cbor, json::writer as json, simd::append_escaped, ErrorKind};
+use crate::codec::{
+    cbor::writer as cbor,
+    json::writer as json,
+    simd::{append_escaped, append_known},
+    ErrorKind,
+};
 use crate::message::{Id, Keys, Member};
 
 /// The encoding of a peer's messages.
@@ -28,6 +33,12 @@ fn put(out: &mut Vec<u8>, bytes: &[u8]) -> Written {
     out.try_reserve(bytes.len()).map_err(|_| ErrorKind::OutOfMemory)?;
     out.extend_from_slice(bytes);
     Ok(())
+}
+
+/// Append bytes whose number is known: no function is called for them.
+#[inline(always)]
+fn known<const N: usize>(out: &mut Vec<u8>, bytes: &[u8; N]) -> Written {
+    append_known(out, bytes).map_err(|_| ErrorKind::OutOfMemory)
 }
 
 impl Encoding {
@@ -54,16 +65,17 @@ impl Encoding {
     pub fn begin_call(self, out: &mut Vec<u8>, method: &[u8], id: Option<i64>, params: bool) -> Written {
         match self {
             Encoding::Json { utf8 } => {
-                put(out, b"{\"jsonrpc\":\"2.0\",")?;
-                if let Some(id) = id {
-                    put(out, b"\"id\":")?;
-                    json::write_int(out, id)?;
-                    put(out, b",")?;
+                match id {
+                    Some(id) => {
+                        known(out, b"{\"jsonrpc\":\"2.0\",\"id\":")?;
+                        json::write_int(out, id)?;
+                        known(out, b",\"method\":")?;
+                    }
+                    None => put(out, b"{\"jsonrpc\":\"2.0\",\"method\":")?,
                 }
-                put(out, b"\"method\":")?;
-                json::write_str(out, method, utf8)?;
+                json::write_name(out, method, utf8)?;
                 if params {
-                    put(out, b",\"params\":")?;
+                    known(out, b",\"params\":")?;
                 }
             }
             Encoding::Cbor(Keys::FreeKill) => {
@@ -104,9 +116,12 @@ impl Encoding {
     pub fn begin_result(self, out: &mut Vec<u8>, id: &Id, result: bool) -> Written {
         match self {
             Encoding::Json { .. } => {
-                put(out, b"{\"jsonrpc\":\"2.0\",\"id\":")?;
-                self.id(out, id)?;
-                put(out, b",\"result\":")?;
+                known(out, b"{\"jsonrpc\":\"2.0\",\"id\":")?;
+                match id {
+                    Id::Int(n) => json::write_int(out, *n)?,
+                    _ => self.id(out, id)?,
+                }
+                known(out, b",\"result\":")?;
             }
             Encoding::Cbor(_) => {
                 cbor::write_map_head(out, 2 + usize::from(result))?;
@@ -125,9 +140,10 @@ impl Encoding {
     ///
     /// # Errors
     /// `OutOfMemory`.
+    #[inline]
     pub fn end(self, out: &mut Vec<u8>) -> Written {
         match self {
-            Encoding::Json { .. } => put(out, b"}"),
+            Encoding::Json { .. } => known(out, b"}"),
             Encoding::Cbor(_) => Ok(()),
         }
     }

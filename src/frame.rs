@@ -15,6 +15,7 @@ mod tests;
 
 use crate::codec::cbor::ItemEnd;
 use crate::codec::{CodecError, ErrorKind};
+use crate::sys::heap;
 
 /// How messages are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +116,13 @@ impl Inbox {
         self.start == self.end
     }
 
+    /// Whether [`Inbox::next`] has nothing to look at.
+    #[must_use]
+    #[inline]
+    pub fn has_nothing(&self) -> bool {
+        self.start == self.end && self.next != prefix::Next::Message(0)
+    }
+
     /// Room to read into; tell [`Inbox::filled`] how much of it was used.
     ///
     /// # Errors
@@ -170,8 +178,7 @@ impl Inbox {
     /// `TooLarge`: a message longer than the limit, as soon as that is known; it is passed over.
     /// `OutOfMemory`: the message stays.
     pub fn next(&mut self, message: &mut Vec<u8>) -> Result<bool, CodecError> {
-        let is_empty = self.start == self.end && self.next != prefix::Next::Message(0);
-        if is_empty || (self.skipping && !self.skip()) {
+        if self.has_nothing() || (self.skipping && !self.skip()) {
             return Ok(false);
         }
         let found = match self.framing {
@@ -251,6 +258,15 @@ impl Inbox {
     }
 
     fn take(&mut self, len: usize, skip: usize, message: &mut Vec<u8>) -> Result<(), CodecError> {
+        if len > KEEP && self.start == 0 && len + skip == self.end {
+            // Nothing else is here: the giant's buffer goes along instead of being copied.
+            self.bytes.truncate(len);
+            *message = std::mem::take(&mut self.bytes);
+            self.item.reset();
+            self.end = 0; // as the buffer is
+            self.rewind();
+            return Ok(());
+        }
         message.clear();
         message
             .try_reserve(len)
@@ -271,7 +287,7 @@ impl Inbox {
         self.end = 0;
         self.searched = 0;
         if self.bytes.len() > KEEP {
-            self.bytes = Vec::new();
+            heap::give_back(&mut self.bytes);
         }
     }
 }

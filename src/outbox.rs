@@ -4,6 +4,7 @@
 //! It refuses to decide when they are sent; it keeps their order.
 
 use crate::codec::ErrorKind;
+use crate::sys::heap;
 
 /// A buffer above this goes back to the system when it is empty.
 const KEEP: usize = 1 << 18;
@@ -73,7 +74,7 @@ impl Outbox {
         self.start = 0;
         self.bytes.clear();
         if self.bytes.capacity() > KEEP {
-            self.bytes = Vec::new();
+            heap::give_back(&mut self.bytes);
         }
     }
 }

@@ -19,6 +19,7 @@ mod last;
 pub mod quick;
 mod recover;
 mod timing;
+mod usual;
 
 use crate::codec::tape::Node;
 use crate::codec::{cbor, json, CodecError, ErrorKind};
@@ -280,16 +281,6 @@ impl Peer {
         Ok(self.last_id)
     }
 
-    /// Remember the method that is called now, where that is wanted and there is memory.
-    pub fn note_method(&mut self, method: &[u8]) {
-        if self.keeps_method {
-            self.last_method.clear();
-            if self.last_method.try_reserve(method.len()).is_ok() {
-                self.last_method.extend_from_slice(method);
-            }
-        }
-    }
-
     /// Nobody waits for this call any more; a late reply counts as a stray.
     pub fn forget(&mut self, id: i64) {
         self.pending.retain(|call| call.id != id);
@@ -309,6 +300,14 @@ impl Peer {
     #[must_use]
     pub fn has_more(&self) -> bool {
         !self.inbox.is_empty() || !self.queue.is_empty()
+    }
+
+    /// Whether there is no message for [`Peer::next_message`], nor a part of one.
+    #[must_use]
+    #[inline]
+    pub fn has_nothing(&self, awaited: Option<i64>) -> bool {
+        let early = awaited.is_some() && self.pending.iter().any(|call| call.arrived.is_some());
+        !early && self.queue.is_empty() && self.inbox.has_nothing()
     }
 
     /// The next message, copied into `message`, and the batch it belongs to; `None` if more bytes are needed.

@@ -225,9 +225,10 @@ impl Wire {
     #[must_use]
     pub fn unseen_end(&self) -> Option<bool> {
         match self {
-            Wire::Descriptors { end: Some(end), .. } if end.fd().is_none() => {
-                Some(end.wait(None, None, Some(Duration::ZERO)).is_ok_and(|ready| ready.end))
-            }
+            Wire::Descriptors { end: Some(end), .. } if end.fd().is_none() => Some(
+                end.wait(None, None, None, Some(Duration::ZERO))
+                    .is_ok_and(|ready| ready.end),
+            ),
             _ => None,
         }
     }

@@ -58,6 +58,7 @@ const AT_ONCE: Wait = Wait {
     awaited: None,
     deadline: Some(0),
     single: false,
+    turn: None,
 };
 
 /// A request or notification with the method `m` and the parameter `number`.
@@ -128,6 +129,7 @@ fn a_reply_cut_at_any_byte_is_the_reply_of_its_call() {
                 awaited: Some(id),
                 deadline: None,
                 single: false,
+                turn: None,
             };
             fd::write_all(writer.as_fd(), &reply[..cut]).unwrap();
             let early = Wait {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use fkrpc::sys::process::{reap_abandoned, spawn, Command, Exit, Process};
+use fkrpc::sys::process::{reap_abandoned, spawn, Command, Errors, Exit, Limits, Process, Watch};
 use fkrpc::sys::{fd, poll, SysError};
 use sys_reexec::{c, enter, run};
 
@@ -33,6 +33,8 @@ fn command<'a>(program: &'a str, args: &[&'a str]) -> Command<'a> {
         args: args.iter().copied().map(OsStr::new).collect(),
         env: Vec::new(),
         cwd: None,
+        errors: Errors::Inherit,
+        limits: Limits::default(),
     }
 }
 
@@ -64,6 +66,48 @@ fn output(command: &Command<'_>) -> String {
     let all = everything(&process);
     assert_eq!(end(&mut process).code, Some(0));
     all
+}
+
+#[test]
+fn a_child_that_cannot_be_polled_is_looked_at_until_it_has_ended() {
+    let mut process = spawn(&shell("read x; sleep 0.1; exit 5")).unwrap();
+    let watch = Watch::Number(process.pid());
+    let short = watch.wait(None, None, None, Some(Duration::from_millis(30))).unwrap();
+    assert!(!short.end);
+    drop(process.input.take());
+    // A pipe that somebody else holds open says nothing.
+    let (reader, _writer) = fd::pipe().unwrap();
+    let ready = watch.wait(Some(reader.as_fd()), None, None, None).unwrap();
+    assert!(ready.end && !ready.input);
+    assert_eq!(end(&mut process).code, Some(5));
+    assert!(
+        watch.wait(None, None, None, None).unwrap().end,
+        "and when it was collected"
+    );
+}
+
+#[test]
+fn the_end_of_a_child_can_be_waited_for_without_collecting_it() {
+    let mut process = spawn(&shell("exit 6")).unwrap();
+    assert!(process.watch_end(Duration::from_secs(60)).unwrap());
+    process.signal_group(0).unwrap();
+    assert_eq!(end(&mut process).code, Some(6));
+    assert!(process.watch_end(Duration::ZERO).unwrap());
+    assert_eq!(process.signal_group(9).unwrap_err().raw_os_error(), Some(libc::ESRCH));
+}
+
+#[test]
+fn last_words_are_kept_and_are_there_when_the_child_has_ended() {
+    let mut process = spawn(&Command {
+        errors: Errors::Keep,
+        ..shell("head -c 200000 /dev/zero >&2; printf end >&2")
+    })
+    .unwrap();
+    end(&mut process);
+    let mut words = Vec::new();
+    process.last_words(&mut words);
+    assert_eq!(words.len(), fkrpc::sys::process::errors::KEPT);
+    assert!(words.ends_with(b"\0end"));
 }
 
 #[test]

@@ -16,6 +16,7 @@
 ---@field fs fkrpc.fs the same table as `require "fkrpc.fs"`
 ---@field watchdog fkrpc.watchdog the same as `require "fkrpc.watchdog"`
 ---@field freekill fkrpc.freekill the same table as `require "fkrpc.freekill"`
+---@field standin fkrpc.standin the same as `require "fkrpc.standin"`, which calls it
 ---@field compat fkrpc.compat modules of FreeKill programs; `require "fkrpc.compat"` installs all of them
 local fkrpc = {}
 
@@ -25,10 +26,16 @@ local fkrpc = {}
 ---@class fkrpc.compat
 ---@overload fun(names?: string[]): fkrpc.compat
 
+---Hand stdin, stdout and stderr to a copy of a zygote that has loaded the same script, and end as that does. What comes
+---back is the zygote or such a copy (true), or has to do the work itself (nil, message, errno).
+---@class fkrpc.standin
+---@overload fun(options?: fkrpc.standin.options): true?, string?, integer?
+
 ---What this build is.
 ---@class fkrpc.features
 ---@field version string
 ---@field lua string the Lua it was built for: `"lua51"` ... `"lua55"`, `"luajit"`
+---@field parent boolean whether it can run children: `spawn`, `loop`, `pool`, `zygote`
 
 ---What this build is.
 ---@return fkrpc.features
@@ -99,6 +106,32 @@ function fkrpc.error(fields) end
 ---@field command? string[] the same, in place of the array part
 ---@field env? table<string, string|false> changes to the environment; false removes a variable
 ---@field cwd? string the folder to start in
+---@field stderr? "relay"|"keep"|"null"|"inherit" where its stderr goes: kept (64 KiB) and passed on to ours (default), kept alone, nowhere, or ours itself
+---@field limits? fkrpc.limits what it may use
+---@field handlers? table<string, fun(params: any, ctx: fkrpc.context): any, any> handlers that are there before its first message
+---@field handshake? "hello"|fun(child: fkrpc.child, deadline: number): boolean?, string? what `spawn` waits for: its notification `hello`, whose params are `child.hello` then; or a function that returns true, or nil and a reason, by a time of `clock.monotonic_us`
+---@field handshake_timeout? number seconds for that (10)
+
+---What a child may use (setrlimit(2)); what is not mentioned is inherited.
+---@class fkrpc.limits
+---@field memory? integer bytes of address space
+---@field cpu? integer seconds of CPU time; SIGXCPU then, and SIGKILL a second later
+---@field files? integer open descriptors
+---@field processes? integer processes of its user
+---@field nice? integer added to the niceness
+
+---@class fkrpc.zygote.options
+---@field [integer] string the program, looked up on the PATH, and its arguments
+---@field command? string[] the same, in place of the array part
+---@field env? table<string, string|false> changes to the environment; false removes a variable
+---@field cwd? string the folder to start in
+---@field stderr? "relay"|"keep"|"null"|"inherit" where its stderr goes, and what it prints: as for fkrpc.spawn
+---@field timeout? number seconds in which the script must be loaded, and a copy be made (10)
+
+---@class fkrpc.standin.options
+---@field socket? string where its zygote listens; by default what FKRPC_STANDIN says, or a place that follows from the command line
+---@field idle? number seconds that the zygote outlives its last stand-in (600)
+---@field patience? number seconds that the script may take to load (30)
 
 ---@class fkrpc.connect.options: fkrpc.wire.options
 ---@field path? string where somebody listens; either this or `fd`
@@ -115,12 +148,27 @@ function fkrpc.error(fields) end
 ---@return integer? errno
 function fkrpc.stdio(options) end
 
----Start a program; the peer is at its stdin and stdout, its stderr is ours.
+---Start a program, in a process group of its own; the peer is at its stdin and stdout.
 ---@param options fkrpc.spawn.options
 ---@return fkrpc.child? child nil if it cannot be started
 ---@return string? message
 ---@return integer? errno
 function fkrpc.spawn(options) end
+
+---Start a pool of children.
+---@param options fkrpc.pool.options
+---@return fkrpc.pool? pool nil if its first child cannot be started
+---@return string? message
+---@return integer? errno
+function fkrpc.pool(options) end
+
+---Load a script once: the program runs up to its `fkrpc.stdio` and waits there; its copies go on from there. Linux with
+---glibc.
+---@param options fkrpc.zygote.options
+---@return fkrpc.zygote? zygote nil if it cannot be started
+---@return string? message
+---@return integer? errno
+function fkrpc.zygote(options) end
 
 ---Connect to a Unix socket, or take an inherited one.
 ---@param options fkrpc.connect.options
@@ -146,6 +194,10 @@ local listener = {}
 ---@return string? message
 ---@return integer? errno
 function listener:accept(timeout) end
+
+---Where to wait for clients, for `loop:watch`.
+---@return integer? fd nil once it is closed
+function listener:fd() end
 
 ---Remove the socket's file and refuse further clients; twice does no harm. Peers stay as they are.
 function listener:close() end
@@ -199,6 +251,7 @@ function fkrpc.token() end
 
 ---One end of a conversation.
 ---@class fkrpc.peer
+---@field forked? { zygote: integer, standin?: integer } whose copy this process is: pids. Only of fkrpc.stdio's peer
 local peer = {}
 
 ---Handle requests and notifications of this name; `"*"` those that no other handler takes. nil takes it away.
@@ -231,7 +284,7 @@ function peer:must(method, params, options) end
 ---Tell the other end something; there is no answer. Raises if params cannot be encoded.
 ---@param method string
 ---@param params? table
----@return true? sent nil if the connection is closed
+---@return true? sent nil if the connection is closed, or a signal came and the other end does not read: it is sent later
 ---@return fkrpc.error? err
 function peer:notify(method, params) end
 
@@ -257,13 +310,13 @@ function peer:close() end
 function peer:cork() end
 
 ---Send what was kept since `cork`.
----@return true? sent nil if the connection is closed
+---@return true? sent nil if the connection is closed, or a signal came and the other end does not read: it is sent later
 ---@return fkrpc.error? err
 function peer:uncork() end
 
 ---Send bytes as they are.
 ---@param bytes string
----@return true? sent nil if the connection is closed
+---@return true? sent nil if the connection is closed, or a signal came and the other end does not read: it is sent later
 ---@return fkrpc.error? err
 function peer:send_raw(bytes) end
 
@@ -277,6 +330,8 @@ function peer:receive_raw(timeout) end
 ---@class fkrpc.stats
 ---@field received integer messages of any kind; a batch counts by its members
 ---@field requests integer requests and notifications among them
+---@field calls integer calls begun here
+---@field last_method? string the one called last, where the other end is a process of ours
 ---@field replies integer replies that somebody waited for
 ---@field strays integer replies that nobody waited for
 ---@field unhandled integer notifications that nobody handled
@@ -313,25 +368,66 @@ function peer:receive_raw(timeout) end
 ---@return fkrpc.stats
 function peer:stats() end
 
----A peer that is a process started by `fkrpc.spawn`.
+---A peer that is a process started by `fkrpc.spawn`. Errors with code "closed" have its certificate as their `data` once
+---it has ended.
 ---@class fkrpc.child: fkrpc.peer
 ---@field pid integer
+---@field certificate? fkrpc.certificate once its end was seen
+---@field hello? any the params of its `hello`, with the handshake of that name
+---@field on_death? fun(child: fkrpc.child, certificate: fkrpc.certificate) called once by whoever sees its end
 local child = {}
 
 ---How a process ended, and what it used.
----@class fkrpc.exit
+---@class fkrpc.certificate
 ---@field code? integer if it ended by itself
 ---@field signal? integer if a signal ended it
+---@field reason string all of it in one line
+---@field method? string what was called when it ended
+---@field stderr? string the last it has written there, up to 64 KiB, where that is kept
+---@field oom? string what hints at a want of memory
 ---@field user number CPU seconds, of it and the children it waited for
 ---@field system number CPU seconds in the kernel, likewise
 ---@field max_rss integer the most memory it had, in bytes
 
+---What a child does and uses.
+---@class fkrpc.child.info
+---@field pid integer
+---@field state "starting"|"ready"|"stopping"|"dead"
+---@field age number seconds since its start
+---@field calls integer calls made to it
+---@field last_method? string the one called last
+---@field waiting integer calls that wait for it
+---@field cpu? number CPU seconds
+---@field rss? integer resident memory in bytes
+---@field private? integer memory it shares with nobody, in bytes
+---@field threads? integer
+---@field worker? integer who does its work, where it is a stand-in (fkrpc.standin): that process's use counts then
+
 ---Wait for the process to end. Nothing is read meanwhile. Asked again, it answers the same.
 ---@param timeout? number seconds; without one, as long as it takes
----@return fkrpc.exit|false|nil ended false if it still runs; nil if that cannot be known
+---@return fkrpc.certificate|false|nil ended false if it still runs; nil if that cannot be known
 ---@return string? message
 ---@return integer? errno
 function child:wait(timeout) end
+
+---Look whether it has ended. Never waits; interleaved calls that wait for it fail then.
+---@return fkrpc.certificate|false ended
+function child:reap() end
+
+---End it: close its stdin and read what it still says; SIGTERM to its group; SIGKILL to its group. Each step waits for
+---a time, and whatever is left of the group when it has ended is killed.
+---@param options? { grace: number?, terminate: number? } seconds after closing its stdin and after SIGTERM, 2 each
+---@return fkrpc.certificate? ended nil if it is not gone after all that
+---@return string? message
+---@return integer? errno
+function child:stop(options) end
+
+---Make `serve` return "stopped" once the present request is answered: what `stop` is to other peers.
+function child:stop_serving() end
+
+---What it does and what it uses.
+---@return fkrpc.child.info
+function child:info() end
 
 ---Close its stdin: it sees the end of its input; what it says can still be read.
 function child:close_stdin() end
@@ -342,6 +438,42 @@ function child:close_stdin() end
 ---@return string? message
 ---@return integer? errno
 function child:kill(signal) end
+
+---A program that has loaded its script and is copied.
+---@class fkrpc.zygote
+---@field pid integer
+local zygote = {}
+
+---What it does and uses.
+---@class fkrpc.zygote.info
+---@field pid integer
+---@field state "loading"|"ready"|"dead"
+---@field copies integer made so far
+---@field rss? integer bytes of memory that are in use
+---@field private? integer bytes of it that no other process shares
+---@field cpu? number seconds of CPU time
+---@field threads? integer
+
+---Whether the script is loaded.
+---@param timeout? number seconds to wait for it; the zygote's own by default, 0 only asks
+---@return boolean? ready nil if it never will be: the script has failed, or cannot be copied
+---@return string? message
+---@return integer? errno
+function zygote:ready(timeout) end
+
+---A process copied from the loaded script. The command is the zygote's; all other options are those of fkrpc.spawn.
+---@param options? fkrpc.spawn.options
+---@return fkrpc.child? child nil if there is none to be had; errno 32 (EPIPE): the zygote has ended
+---@return string? message
+---@return integer? errno
+function zygote:spawn(options) end
+
+---What it is doing and what it uses.
+---@return fkrpc.zygote.info
+function zygote:info() end
+
+---End it; its copies go on.
+function zygote:close() end
 
 ---One wait for peers, the ends of children, timers, signals and descriptors; and coroutines in which a call, `sleep`,
 ---`await` and `join` suspend that coroutine alone. Elsewhere, and where a coroutine cannot be left (callbacks of C
@@ -357,15 +489,15 @@ local loop = {}
 function fkrpc.loop() end
 
 ---Serve this peer from now on: each handler runs in a coroutine. Raises for one that is in a loop, closed or served.
----@param end_ fkrpc.peer
+---@param who fkrpc.peer
 ---@param options? fkrpc.loop.options
 ---@return fkrpc.loop
-function loop:add(end_, options) end
+function loop:add(who, options) end
 
 ---Leave this peer to itself again. Calls that wait fail with code "closed".
----@param end_ fkrpc.peer
+---@param who fkrpc.peer
 ---@return boolean removed false if it is not in this loop
-function loop:remove(end_) end
+function loop:remove(who) end
 
 ---Call a function in a coroutine, in the next round.
 ---@param f function

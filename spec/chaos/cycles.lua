@@ -38,8 +38,8 @@ local WAYS = {
   function(spawn) assert(spawn({ "sh", "-c", "exec >&-; exec sleep 100" }):stop({ grace = 0 }).signal == 15) end,
   function(spawn) spawn({ "cat" }):close() end, -- and nobody refers to it any more
   function(spawn) spawn({ "true", stderr = "null" }):wait() end,
-  function(spawn, fkrpc) assert(not fkrpc.spawn({ "/nonexistent/program" })) end,
-  function(spawn, fkrpc, interpreter)
+  function(_, fkrpc) assert(not fkrpc.spawn({ "/nonexistent/program" })) end,
+  function(spawn, _, interpreter)
     local child = spawn({ interpreter, "-e", [[local peer = require("fkrpc").stdio()
       peer:on("n", function() return 1 end) peer:notify("hello") io.stderr:write("x") peer:serve()]],
       handshake = "hello", stderr = "keep" })

@@ -27,7 +27,8 @@ local CHILDREN = {
 }
 
 Kills.STATES = {
-  "before hello", "idle", "reading half a frame", "in a handler", "writing half a frame", "in a nested call", "draining",
+  "before hello", "idle", "reading half a frame", "in a handler", "writing half a frame", "in a nested call",
+  "draining",
 }
 
 -- What the parent does before the death, in its last call.

@@ -63,8 +63,8 @@ end)
 fault("a frame longer than we take: it is passed over, and the next is read", function(world)
   local child = world:child([[peer:on("giant", function() return ("x"):rep(5000) end)]], { max_frame = 1000 })
   world:fails("timeout", child, "giant", nil, 0.1)
+  world:fine(child) -- where it starts slowly, the frame comes as late as here
   world.equal(1, child:stats().malformed)
-  world:fine(child)
   world:ends(child)
 end)
 fault("an endless line takes no more memory than a frame may have", function(world)
@@ -75,7 +75,7 @@ fault("an endless line takes no more memory than a frame may have", function(wor
     io.read("*a")
   ]], { max_frame = 65536 })
   local before = collectgarbage("count")
-  world:fails("timeout", child, "ping", nil, 0.3)
+  world:fails("timeout", child, "ping", nil, 1)
   if collectgarbage("count") - before > 1000 then world.fail("Lua's memory grew") end
   world.equal(1, child:stats().malformed)
   world:ends(child)

@@ -66,6 +66,12 @@ function World:start(words, options)
   return child
 end
 
+--- A child that was started otherwise: it is ended with the others.
+function World:adopt(child)
+  self.children[#self.children + 1] = { peer = child, log = self:file() }
+  return child
+end
+
 --- Start a Lua text.
 function World:script(text, options)
   return self:start({ self.interpreter, self:file(text) }, options)
@@ -144,7 +150,7 @@ end
 --- All faults, in order: `{ name =, run = }`.
 function World.faults(folder)
   local all = {}
-  for _, file in ipairs({ "deaths", "streams", "replies", "handlers", "requests" }) do
+  for _, file in ipairs({ "deaths", "children", "streams", "replies", "handlers", "requests" }) do
     for _, fault in ipairs(dofile(folder .. "/" .. file .. ".lua")) do all[#all + 1] = fault end
   end
   return all

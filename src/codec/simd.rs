@@ -183,6 +183,31 @@ pub fn append_short(out: &mut Vec<u8>, text: &[u8]) -> Result<(), TryReserveErro
     Ok(())
 }
 
+/// Append bytes whose number is known when this is compiled: they are stored without a call.
+///
+/// # Errors
+/// When memory for it cannot be had.
+#[inline(always)]
+pub fn append_known<const N: usize>(out: &mut Vec<u8>, text: &[u8; N]) -> Result<(), TryReserveError> {
+    if out.capacity() - out.len() < N {
+        return append_grown(out, text);
+    }
+    // SAFETY: there is room for N bytes behind the length.
+    unsafe {
+        out.as_mut_ptr().add(out.len()).cast::<[u8; N]>().write_unaligned(*text);
+        out.set_len(out.len() + N);
+    }
+    Ok(())
+}
+
+#[cold]
+#[inline(never)]
+fn append_grown(out: &mut Vec<u8>, text: &[u8]) -> Result<(), TryReserveError> {
+    out.try_reserve(text.len().max(LEAST))?;
+    out.extend_from_slice(text);
+    Ok(())
+}
+
 /// The offset of the first byte from `pos` on that is no JSON white space (RFC 8259, section 2), or the length of the
 /// source if that is less than or equal to `pos`.
 #[inline(never)]
@@ -253,6 +278,16 @@ mod tests {
             let mut out = vec![7];
             append_short(&mut out, &text[..len]).unwrap();
             assert_eq!(out[1..], text[..len]);
+        }
+    }
+
+    #[test]
+    fn known_texts_are_appended_whole_with_room_and_without() {
+        for room in 0..40 {
+            let mut out = Vec::with_capacity(room);
+            append_known(&mut out, b"{\"jsonrpc\":\"2.0\"").unwrap();
+            append_known(&mut out, b"}").unwrap();
+            assert_eq!(out, b"{\"jsonrpc\":\"2.0\"}");
         }
     }
 }

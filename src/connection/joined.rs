@@ -12,7 +12,7 @@ use crate::sys::error::describe;
 use crate::sys::poller::Interest;
 use crate::sys::shared::Shared;
 use crate::text;
-use crate::wire::{Received, Wire};
+use crate::wire::{Patience, Received, Wire};
 use std::io;
 use std::os::fd::AsRawFd;
 
@@ -115,11 +115,14 @@ impl Connection {
             match self.wire.write(bytes) {
                 Ok(n) if n == bytes.len() => return Ok(()),
                 Ok(n) => rest = &bytes[n..], // OK because no more was sent than there was
-                Err(error) => return self.sent(Err(error)),
+                Err(error) => return self.sent(Err(error), Patience::default()),
             }
         }
         let kept = self.outbox.push(rest);
-        self.sent(kept.map(|()| true).map_err(|_| io::ErrorKind::OutOfMemory.into()))
+        self.sent(
+            kept.map(|()| true).map_err(|_| io::ErrorKind::OutOfMemory.into()),
+            Patience::default(),
+        )
     }
 
     /// In a loop: keep a message for company; the next wait of the loop's sends what was kept.
@@ -128,7 +131,10 @@ impl Connection {
             self.send_some()?;
         }
         let kept = self.outbox.push(bytes);
-        self.sent(kept.map(|()| true).map_err(|_| io::ErrorKind::OutOfMemory.into()))
+        self.sent(
+            kept.map(|()| true).map_err(|_| io::ErrorKind::OutOfMemory.into()),
+            Patience::default(),
+        )
     }
 
     /// Write what is taken of what waits.
@@ -150,7 +156,7 @@ impl Connection {
             }
             Err(error) => Err(error),
         };
-        self.sent(sent)
+        self.sent(sent, Patience::default())
     }
 
     /// A turn of a loop's: write what is taken, read once if there is something, and hand out one message.

@@ -35,6 +35,9 @@ impl Connection {
                 }
                 Ok(false) => {}
             }
+            if self.signal().is_none() {
+                self.hurry = None; // whoever waits is in no hurry any more
+            }
             if !self.outbox.is_empty() && self.broken.is_none() {
                 // What it breaks by is found by the read.
                 let _ = self.flush(deadline.map_or(Urgency::Now, Urgency::Until));
@@ -47,6 +50,8 @@ impl Connection {
                 Ok(Received::End) => self.ended = true,
                 Ok(Received::TimedOut) => return Ok(Some(Event::TimedOut)),
                 Ok(Received::Nothing) => return Ok(Some(Event::Nothing)),
+                // Whose signal it is may want to run something in Lua.
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(Some(Event::Interrupted)),
                 Err(error) if error.kind() == std::io::ErrorKind::OutOfMemory => {
                     return Err(CodecError::new(ErrorKind::OutOfMemory, 0));
                 }

@@ -10,8 +10,9 @@ use crate::text;
 use crate::trace::Direction;
 use crate::wire::Patience;
 
-/// How long closing waits for the other end to take what was kept, in microseconds.
-const FAREWELL: i64 = 1_000_000;
+/// How long closing, and whoever has been told by a signal to end, waits for the other end to take what was kept, in
+/// microseconds.
+pub(super) const FAREWELL: i64 = 1_000_000;
 
 /// How messages are sent.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +55,8 @@ pub enum Urgency {
 pub enum Unsent {
     /// The connection is closed or broke; the reason is in `broken`.
     Closed,
-    /// Its time was over. It will be sent before anything else is.
+    /// Its time was over, or a signal came and the other end did not read for a moment longer. It will be sent before
+    /// anything else is.
     TimedOut,
 }
 
@@ -70,6 +72,7 @@ impl Connection {
         // In a loop others wait meanwhile.
         let farewell = if self.is_joined() { 0 } else { FAREWELL };
         self.end_forwarding(farewell);
+        self.hurry = None; // the end has a time of its own
         let _ = self.flush(Urgency::Until(clock::monotonic_us() + farewell)); // OK because there is nothing left to say
         self.outbox.clear();
         self.leave();
@@ -106,7 +109,7 @@ impl Connection {
         }
         let patience = self.patience(urgency);
         let sent = self.wire.send(bytes, &mut self.outbox, &mut self.peer.inbox, patience);
-        self.sent(sent)
+        self.sent(sent, patience)
     }
 
     /// Keep a message for a common `write(2)`; with enough of them they are sent.
@@ -121,7 +124,7 @@ impl Connection {
         if bytes.len() > most || self.outbox.push(bytes).is_err() {
             let patience = self.patience(Urgency::Now);
             let sent = self.wire.send(bytes, &mut self.outbox, &mut self.peer.inbox, patience);
-            return self.sent(sent);
+            return self.sent(sent, patience);
         }
         Ok(())
     }
@@ -140,7 +143,7 @@ impl Connection {
         }
         let patience = self.patience(urgency);
         let sent = self.wire.flush(&mut self.outbox, &mut self.peer.inbox, patience);
-        self.sent(sent)
+        self.sent(sent, patience)
     }
 
     /// Keep messages nobody waits for, up to `most` bytes of them.
@@ -158,27 +161,63 @@ impl Connection {
     }
 
     #[inline]
-    fn patience(&self, urgency: Urgency) -> Patience {
-        Patience {
+    fn patience(&mut self, urgency: Urgency) -> Patience {
+        let mut patience = Patience {
             deadline: match urgency {
                 Urgency::Until(deadline) => Some(deadline),
                 _ => None,
             },
             unmoved: self.sending.unmoved,
             ahead: self.sending.ahead,
+            heed: false,
+        };
+        if self.signals.is_some() {
+            self.heed(&mut patience);
         }
+        patience
+    }
+
+    /// From a signal on until the next wait there is one moment for all that is sent.
+    #[cold]
+    fn heed(&mut self, patience: &mut Patience) {
+        if self.signal().is_some() {
+            self.hurry.get_or_insert(FAREWELL);
+        }
+        let Some(left) = self.hurry else {
+            patience.heed = true;
+            return;
+        };
+        self.hurried = clock::monotonic_us();
+        let at = self.hurried.saturating_add(left);
+        patience.deadline = Some(patience.deadline.map_or(at, |own| own.min(at)));
+    }
+
+    /// A signal has come while a message was sent: it has a moment more.
+    #[cold]
+    fn hurry_on(&mut self, patience: Patience) -> Result<(), Unsent> {
+        let mut patience = Patience {
+            heed: false,
+            ..patience
+        };
+        self.heed(&mut patience);
+        let sent = self.wire.flush(&mut self.outbox, &mut self.peer.inbox, patience);
+        self.sent(sent, patience)
     }
 
     #[inline]
-    pub(super) fn sent(&mut self, result: std::io::Result<bool>) -> Result<(), Unsent> {
+    pub(super) fn sent(&mut self, result: std::io::Result<bool>, patience: Patience) -> Result<(), Unsent> {
         if self.is_joined() {
             self.tell();
             if self.peer.has_more() {
                 self.at_once(true);
             }
         }
+        if let Some(left) = &mut self.hurry {
+            *left = left.saturating_sub(clock::monotonic_us() - self.hurried).max(0);
+        }
         match result {
             Ok(true) => Ok(()),
+            Ok(false) if patience.heed && self.signal().is_some() => self.hurry_on(patience),
             Ok(false) => Err(Unsent::TimedOut),
             Err(error) => {
                 self.outbox.clear();

@@ -30,6 +30,36 @@ macro_rules! modules {
     };
 }
 
+/// The files of the feature `parent`.
+#[cfg(feature = "parent")]
+const PARENT: &[Module] = modules![
+    "process",
+    "child",
+    "certificate",
+    "handshake",
+    "zygote",
+    "forked",
+    "standin",
+    "loop",
+    "loop/peer",
+    "loop/scheduler",
+    "loop/task",
+    "loop/timers",
+    "loop/watch",
+    "pool",
+    "pool/staff",
+    "pool/calls",
+    "pool/roster",
+    "pool/member",
+    "pool/restart",
+    "pool/recycle",
+    "pool/report",
+    "pool/control",
+    "pool/prefork",
+];
+#[cfg(not(feature = "parent"))]
+const PARENT: &[Module] = &[];
+
 const MODULES: &[Module] = modules![
     "fkrpc",
     "json",
@@ -42,18 +72,9 @@ const MODULES: &[Module] = modules![
     "cancel",
     "conduct",
     "concurrent",
-    "loop",
-    "loop/peer",
-    "loop/scheduler",
-    "loop/task",
-    "loop/timers",
-    "loop/watch",
+    "early",
     "stdio",
     "pair",
-    "process",
-    "child",
-    "certificate",
-    "handshake",
     "socket",
     "listener",
     "clock",
@@ -95,6 +116,7 @@ const MODULES: &[Module] = modules![
 pub fn find(name: &[u8]) -> Option<&'static Module> {
     MODULES
         .iter()
+        .chain(PARENT)
         .find(|module| module.chunk.to_bytes().strip_prefix(b"=fkrpc.") == Some(name))
 }
 

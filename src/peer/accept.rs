@@ -1,5 +1,6 @@
 //! What a received message is, and what is done about it before any handler.
 
+use super::usual::{self, Usual};
 use super::{Incoming, Peer, Problem, Reply, Scan};
 use crate::codec::tape::{Node, Tape};
 use crate::codec::{cbor, json, CodecError, ErrorKind};
@@ -21,7 +22,21 @@ impl Peer {
     ) -> Result<Incoming, ErrorKind> {
         self.stats.received += 1;
         let scanned = match &self.scan {
-            Scan::Json(options) => json::scan(message, tape, options),
+            Scan::Json(options) => {
+                let mark = tape.mark();
+                match usual::read(message, tape, options) {
+                    Some(Usual::Call { id, method, params }) if id.is_some() || self.manner.is_none() => {
+                        return self.call(id.map(Id::Int), method, params, batch, out);
+                    }
+                    Some(Usual::Result { id, result }) => {
+                        self.leave_empty(batch, out)?;
+                        return self.reply(id, message, awaited, Reply::Result(result));
+                    }
+                    _ => {}
+                }
+                tape.truncate(mark);
+                json::scan(message, tape, options)
+            }
             Scan::Cbor(options) => cbor::scan_item(message, 0, tape, options).and_then(|end| {
                 // In a sequence it cannot be: there the item's end is the message's.
                 let whole = end == message.len();
@@ -104,58 +119,64 @@ impl Peer {
         batch: Option<usize>,
         out: &mut Vec<u8>,
     ) -> Result<Incoming, ErrorKind> {
-        let id = match read_id(tape, message, envelope.id)? {
-            Some(id) => id,
-            None => {
-                return self.refuse(
-                    INVALID_REQUEST,
-                    Id::Null,
-                    "an id must be an integer, a string or null",
-                    batch,
-                    out,
-                )
-            }
-        };
-        let answer_to = |id: Option<Id>| id.unwrap_or(Id::Null);
+        let id = read_id(tape, message, envelope.id)?;
         let versionless = self.encoding.is_freekill() && envelope.version.is_none();
-        if !versionless && !envelope.is_version_2(tape, message) {
-            return self.refuse(INVALID_REQUEST, answer_to(id), "jsonrpc must be \"2.0\"", batch, out);
-        }
         let (method, _) = tape.node(method);
-        if tape.bytes(method, message).is_none() {
-            return self.refuse(INVALID_REQUEST, answer_to(id), "a method must be a string", batch, out);
-        }
         let params = envelope.params.filter(|at| tape.node(*at).0 != Node::Null);
         let structured = params.is_none_or(|at| matches!(tape.node(at).0, Node::Array { .. } | Node::Object { .. }));
-        if !structured {
-            return self.refuse(
-                INVALID_PARAMS,
-                answer_to(id),
-                "params must be an array or an object",
-                batch,
-                out,
-            );
+        let wrong = if id.is_none() {
+            Some((INVALID_REQUEST, "an id must be an integer, a string or null"))
+        } else if !versionless && !envelope.is_version_2(tape, message) {
+            Some((INVALID_REQUEST, "jsonrpc must be \"2.0\""))
+        } else if tape.bytes(method, message).is_none() {
+            Some((INVALID_REQUEST, "a method must be a string"))
+        } else if !structured {
+            Some((INVALID_PARAMS, "params must be an array or an object"))
+        } else {
+            None
+        };
+        let id = id.flatten();
+        if let Some((standard, why)) = wrong {
+            return self.refuse(standard, id.unwrap_or(Id::Null), why, batch, out);
         }
+        let notification = id.is_none();
+        let incoming = self.call(id, method, params, batch, out)?;
+        if notification && self.manner.is_some() && self.take_cancel(tape, message, envelope)? {
+            return Ok(Incoming::Handled);
+        }
+        Ok(incoming)
+    }
+
+    /// A request or notification in which nothing is wrong.
+    #[inline]
+    fn call(
+        &mut self,
+        id: Option<Id>,
+        method: Node,
+        params: Option<usize>,
+        batch: Option<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<Incoming, ErrorKind> {
         self.stats.requests += 1;
-        match id {
-            Some(id) => {
-                let since = self.now();
-                let slot = self.slots.put(Slot { id, batch, since })?;
-                if !self.cancelled_ahead.is_empty() {
-                    self.begin_cancelled(slot)?;
-                }
-                Ok(Incoming::Request { slot, method, params })
-            }
-            None => {
-                if batch.is_some() {
-                    self.deliver(batch, out.len(), out)?; // its place in the batch stays empty
-                }
-                if self.manner.is_some() && self.take_cancel(tape, message, envelope)? {
-                    return Ok(Incoming::Handled);
-                }
-                Ok(Incoming::Notification { method, params })
-            }
+        let Some(id) = id else {
+            self.leave_empty(batch, out)?;
+            return Ok(Incoming::Notification { method, params });
+        };
+        let since = self.now();
+        let slot = self.slots.put(Slot { id, batch, since })?;
+        if !self.cancelled_ahead.is_empty() {
+            self.begin_cancelled(slot)?;
         }
+        Ok(Incoming::Request { slot, method, params })
+    }
+
+    /// A member of a batch that has no answer leaves its place there empty.
+    #[inline]
+    fn leave_empty(&mut self, batch: Option<usize>, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
+        if batch.is_some() {
+            self.deliver(batch, out.len(), out)?;
+        }
+        Ok(())
     }
 
     fn is_pending(&self, tape: &Tape, envelope: &Envelope) -> bool {
@@ -172,19 +193,20 @@ impl Peer {
         awaited: Option<i64>,
         out: &mut Vec<u8>,
     ) -> Result<Incoming, ErrorKind> {
-        if batch.is_some() {
-            self.deliver(batch, out.len(), out)?; // a response has no answer, in a batch neither
+        self.leave_empty(batch, out)?;
+        match envelope.id.map(|at| tape.node(at).0) {
+            Some(Node::Int(id)) => self.reply(id, message, awaited, self.read_reply(message, tape, envelope)),
+            _ => Ok(self.stray()),
         }
-        let id = match envelope.id.map(|at| tape.node(at).0) {
-            Some(Node::Int(id)) => id,
-            _ => return Ok(self.stray()),
-        };
+    }
+
+    /// A response with this id.
+    fn reply(&mut self, id: i64, message: &[u8], awaited: Option<i64>, reply: Reply) -> Result<Incoming, ErrorKind> {
         if Some(id) == awaited || self.hands_out(id) {
             self.took(id);
             self.forget(id);
             self.replied = id;
             self.stats.replies += 1;
-            let reply = self.read_reply(message, tape, envelope);
             self.stats.errors_received += u64::from(!matches!(reply, Reply::Result(_) | Reply::Nothing));
             return Ok(Incoming::Reply(reply));
         }

@@ -1,4 +1,4 @@
-//! How long calls take, and requests, for whoever wants to know.
+//! How long calls take, and requests, and what was called last, for whoever wants to know.
 //!
 //! It refuses to read the clock where nobody does.
 
@@ -23,6 +23,16 @@ impl Peer {
     #[must_use]
     pub fn latency(&self) -> Option<&Latency> {
         self.latency.first()
+    }
+
+    /// Remember the method that is called now, where that is wanted and there is memory.
+    pub fn note_method(&mut self, method: &[u8]) {
+        if self.keeps_method {
+            self.last_method.clear();
+            if self.last_method.try_reserve(method.len()).is_ok() {
+                self.last_method.extend_from_slice(method);
+            }
+        }
     }
 
     /// The time, where it is wanted.

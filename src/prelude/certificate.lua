@@ -79,8 +79,8 @@ local function words(given, limits)
   return (concat(parts, "; "):gsub("[\r\n]+", " "))
 end
 
---- Complete what is known of an end: `{ code | signal, user, system, max_rss }`, or `{ reason }` where somebody else has
---- collected it.
+--- Complete what is known of an end: `{ code | signal, user, system, max_rss }`, or `{ reason }` where somebody else
+--- has collected it.
 function certificate.complete(given, stderr, method, limits, killed)
   given.stderr, given.method = stderr, method
   given.oom = memory_hint(given, stderr or "", limits, killed)

@@ -31,7 +31,7 @@ local function bury(self, exit, method)
   local stderr
   if self.keeps_stderr then stderr = native.process_stderr(self.process, self.state == "stopping") end
   local certificate = native.module("certificate").complete(exit, stderr, method, self.limits, self.killed)
-  self.certificate, self.state = certificate, "dead"
+  self.certificate, self.state, self.ended_at = certificate, "dead", now()
   -- Interleaved calls: what has arrived is dealt with, and what cannot be answered any more fails.
   if self.waits and not self.loop then
     while self:step(0) do end -- luacheck: ignore
@@ -48,7 +48,7 @@ end
 local function look(self, timeout, method)
   if self.certificate then return self.certificate end
   -- Stopped, it takes its children along: until it is collected the group's number is its own.
-  if self.state == "stopping" and process_wait(self.process, timeout, true) then
+  if (self.state == "stopping" or self.owned) and process_wait(self.process, timeout, true) then
     process_signal(self.process, KILL, true)
   end
   local exit, message, errno = process_wait(self.process, timeout)
@@ -85,7 +85,7 @@ end
 
 -- An error of a call that has no reply to expect: a "closed" says how the process ended, or that it has not. The peer
 -- calls this.
-function Child:mourn(err, method)
+local function mourn(self, err, method)
   if getmetatable(err) ~= local_error or rawget(err, "code") ~= "closed" then return end
   -- What was closed here says nothing about the child.
   local ours = (self.closed or self.asked) and err.message == "the connection is closed"
@@ -97,13 +97,6 @@ function Child:mourn(err, method)
     self.mourned = true -- waited for once: there is no conversation to come
     err.message = err.message .. "; child " .. ("%d"):format(self.pid) .. " still runs"
   end
-end
-
---- Tell the other end something; nothing comes back. True, or nil and an error.
-function Child:notify(method, params)
-  local sent, err = native.notify(self.conn, self.handlers, method, params)
-  if err ~= nil then self:mourn(err) end
-  return sent, err
 end
 
 -- ---- signals --------------------------------------------------------------------------------------------------------
@@ -138,7 +131,7 @@ end
 local function seconds_of(given, name, default)
   local value = given[name]
   if value == nil then return default end
-  if type(value) ~= "number" or not (value >= 0) then
+  if type(value) ~= "number" or value ~= value or value < 0 then
     error("bad argument #1 to 'stop' (option '" .. name .. "' must be seconds)", 3)
   end
   return value
@@ -177,20 +170,12 @@ end
 -- USER_HZ of every Linux (proc(5)).
 local TICKS = 100
 
---- What it is doing and what it uses.
-function Child:info()
-  local certificate = self:reap()
-  local stats = native.stats(self.conn)
-  local info = {
-    pid = self.pid, state = self.state, age = (self.ended_at or now()) - self.started, calls = stats.calls,
-    last_method = stats.last_method, waiting = stats.waiting,
-  }
-  if certificate then
-    if certificate.user then info.cpu = certificate.user + certificate.system end
-    return info
-  end
-  -- The number is its own: it was not collected.
-  local folder = ("/proc/%d/"):format(self.pid)
+-- Put what a process uses into `info`: its number must be its own, as it is until it was collected.
+local function measure(info, pid)
+  local folder = ("/proc/%d/"):format(pid)
+  -- A stand-in's name says who does its work (fkrpc.standin): that one's figures count.
+  info.worker = tonumber((fs.read(folder .. "comm") or ""):match("^standin:(%d+)\n"))
+  if info.worker then folder = ("/proc/%d/"):format(info.worker) end
   local user, system = (fs.read(folder .. "stat") or ""):match("^.*%) %a" .. (" %-?%d+"):rep(10) .. " (%d+) (%d+)")
   if user then info.cpu = (user + system) / TICKS end
   local status = fs.read(folder .. "status") or ""
@@ -201,6 +186,21 @@ function Child:info()
     private = (private or 0) + kilobytes * 1024
   end
   info.private = private
+end
+
+--- What it is doing and what it uses.
+function Child:info()
+  local certificate = self:reap()
+  local stats = native.stats(self.conn)
+  local info = {
+    pid = self.pid, state = self.state, age = (self.ended_at or now()) - self.started, calls = stats.calls,
+    last_method = stats.last_method, waiting = stats.waiting,
+  }
+  if not certificate then
+    measure(info, self.pid)
+  elseif certificate.user then
+    info.cpu = certificate.user + certificate.system
+  end
   return info
 end
 
@@ -215,8 +215,8 @@ Child.stop_serving = peer.methods.stop
 local function adopt(self, process, limits, keeps_stderr)
   self.stop_serving, self.stop = self.stop ~= peer.methods.stop and self.stop or nil, nil -- an interleaved peer's own
   self.process, self.pid, self.started = process, native.process_pid(process), now()
-  self.limits, self.keeps_stderr, self.state = limits, keeps_stderr, "starting"
+  self.limits, self.keeps_stderr, self.state, self.mourn = limits, keeps_stderr, "starting", mourn
   return setmetatable(self, Child)
 end
 
-return { adopt = adopt, now = now, methods = Child }
+return { adopt = adopt, now = now, methods = Child, measure = measure }

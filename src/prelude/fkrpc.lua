@@ -3,14 +3,19 @@ local native = ...
 local setmetatable, type, error, tostring, pairs = setmetatable, type, error, tostring, pairs
 local rawget = rawget
 
+-- Taken before the script can use it, or what the script starts.
+local system = os
+local zygote = system and system.getenv("FKRPC_ZYGOTE")
+if zygote and native.spawn then native.module("forked").take(zygote) end
+
 local fkrpc = {
   _VERSION = "fkrpc " .. native.version,
   null = native.null,
 }
 
---- What this build contains: `{ version =, lua =, ... }`.
+--- What this build contains: `{ version =, lua =, parent = }`; without `parent` there is no spawn, loop, pool, zygote.
 function fkrpc.features()
-  return { version = native.version, lua = native.features }
+  return { version = native.version, lua = native.features, parent = native.spawn ~= nil }
 end
 
 --- Mark `t` (or a new table) as an array: it encodes as `[]` even when empty.
@@ -60,11 +65,11 @@ end
 -- Names that are submodules, and functions that live in one.
 local submodule = {
   json = true, cbor = true, jsonrpc = true, clock = true, fs = true, random = true, compat = true,
-  watchdog = true, freekill = true,
+  watchdog = true, freekill = true, standin = true,
 }
 local home = {
-  token = "cancel", stdio = "stdio", spawn = "process", pair = "pair", connect = "socket", listen = "listener",
-  loop = "loop",
+  token = "cancel", stdio = "early", spawn = "process", zygote = "zygote", pair = "pair", connect = "socket",
+  listen = "listener", pool = "pool", loop = "loop",
 }
 
 return setmetatable(fkrpc, {
@@ -73,7 +78,8 @@ return setmetatable(fkrpc, {
     if submodule[name] then
       value = native.module(name)
     elseif home[name] then
-      value = native.module(home[name])[name]
+      local part = native.module(home[name])
+      value = part and part[name]
     else
       return nil
     end

@@ -38,7 +38,7 @@ function handshake.of(given, error)
     error("option 'handshake' must be \"hello\" or a function, not "
       .. (type(wanted) == "string" and '"' .. wanted .. '"' or "a " .. type(wanted)))
   end
-  if seconds ~= nil and (type(seconds) ~= "number" or not (seconds > 0)) then
+  if seconds ~= nil and (type(seconds) ~= "number" or seconds ~= seconds or seconds <= 0) then
     error("option 'handshake_timeout' must be seconds, not "
       .. (type(seconds) == "number" and tostring(seconds) or "a " .. type(seconds)))
   end

@@ -28,6 +28,11 @@ function Listener:accept(timeout)
   return wire.restrict(self, peer.new(conn, name, arguments.settings))
 end
 
+--- The number of its descriptor, for whoever waits for several; nil once it is closed.
+function Listener:fd()
+  return self.socket.fd()
+end
+
 --- Nobody can connect any more; the socket's file goes. Peers stay as they are. Twice does no harm.
 function Listener:close()
   self.socket.close()

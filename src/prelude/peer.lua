@@ -262,7 +262,9 @@ end
 
 --- Tell the other end something; nothing comes back. True, or nil and an error.
 function Peer:notify(method, params)
-  return native.notify(self.conn, self.handlers, method, params)
+  local sent, err = native.notify(self.conn, self.handlers, method, params)
+  if err ~= nil and self.mourn then self:mourn(err) end
+  return sent, err
 end
 
 --- Send bytes as they are. True, or nil and an error.
@@ -276,7 +278,8 @@ function Peer:receive_raw(timeout)
   if timeout ~= nil and type(timeout) ~= "number" then
     error("bad argument #1 to 'receive_raw' (seconds expected, got " .. type(timeout) .. ")", 2)
   end
-  local bytes, event, detail = native.receive_raw(self.conn, timeout)
+  local bytes, event, detail
+  repeat bytes, event, detail = native.receive_raw(self.conn, timeout) until bytes or event ~= "again"
   if bytes then return bytes end
   if event == "timeout" or event == "nothing" then return false end
   if event == "garbage" then return nil, local_error(event, detail) end

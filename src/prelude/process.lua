@@ -11,37 +11,42 @@ KNOWN[1] = true -- the command may be the array part
 local STDERR = { relay = 0, keep = 1, null = 2, inherit = 3 }
 local LIMITS = { "memory", "cpu", "files", "processes" }
 
-local function wrong(text)
-  error("fkrpc.spawn: " .. text, 4)
+-- The zygote that the next child is a copy of.
+local source
+
+local function wrong(text, where)
+  error("fkrpc." .. (where or "spawn") .. ": " .. text, 4)
 end
 
-local function command_of(given)
+local function command_of(given, where)
   local command = given.command
   if command == nil then
     command = {}
     for i = 1, #given do command[i] = given[i] end
   elseif type(command) ~= "table" then
-    wrong("option 'command' must be a table of strings, not a " .. type(command))
+    wrong("option 'command' must be a table of strings, not a " .. type(command), where)
   elseif given[1] ~= nil then
-    wrong("give the command either as 'command' or as the array part, not both")
+    wrong("give the command either as 'command' or as the array part, not both", where)
   end
-  if #command == 0 then wrong("no command: fkrpc.spawn{ \"lua5.4\", \"entry.lua\" }") end
+  if #command == 0 then
+    wrong("no command: fkrpc." .. (where or "spawn") .. "{ \"lua5.4\", \"entry.lua\" }", where)
+  end
   for i = 1, #command do
     if type(command[i]) ~= "string" then
-      wrong("item " .. i .. " of the command must be a string, not a " .. type(command[i]))
+      wrong("item " .. i .. " of the command must be a string, not a " .. type(command[i]), where)
     end
   end
   return command
 end
 
 -- { NAME = "value", OTHER = false } as a flat list; false removes a variable.
-local function environment_of(env)
+local function environment_of(env, where)
   if env == nil then return nil end
   local flat = {}
   for name, value in pairs(env) do
     if type(name) ~= "string" or (type(value) ~= "string" and value ~= false) then
       wrong("option 'env' must map names to strings (or false to remove one), not "
-        .. tostring(name) .. " to a " .. type(value))
+        .. tostring(name) .. " to a " .. type(value), where)
     end
     flat[#flat + 1] = name
     flat[#flat + 1] = value
@@ -74,8 +79,10 @@ end
 
 --- Start a program. The peer of its other end, or nil, message, errno.
 local function spawn(given)
+  local zygote = source
+  source = nil
   given = options.check("spawn", given, KNOWN)
-  local command = command_of(given)
+  local command = zygote or command_of(given)
   local env = environment_of(options.typed("spawn", given, "env", "table"))
   local cwd = options.typed("spawn", given, "cwd", "string")
   local stderr = options.choice("spawn", given, "stderr", STDERR, "relay")
@@ -87,7 +94,8 @@ local function spawn(given)
   end
   local arguments, name = wire.arguments("spawn", given)
   native.module("certificate").prepare()
-  local process, message, errno = native.spawn(command, env, cwd, stderr, unpack(limits, 1, 5))
+  local begin = zygote and zygote.copy or native.spawn
+  local process, message, errno = begin(command, env, cwd, stderr, unpack(limits, 1, 5))
   if not process then return nil, message, errno end
   local conn
   conn, message, errno = native.adopt(process, unpack(arguments, 1, 10))
@@ -112,4 +120,12 @@ local function spawn(given)
   return wire.restrict(given, self)
 end
 
-return { spawn = spawn }
+--- The same, of a zygote's copy in place of a program.
+local function copy(zygote, given)
+  source = zygote
+  return spawn(given)
+end
+
+return {
+  spawn = spawn, known = KNOWN, copy = copy, STDERR = STDERR, command_of = command_of, environment_of = environment_of,
+}

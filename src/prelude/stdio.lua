@@ -52,7 +52,12 @@ local function stdio(given)
   if given.calls == false and given.print == "request" then
     error("fkrpc.stdio: print = \"request\" sends requests, calls = false forbids them", 2)
   end
-  local conn, message, errno = native.stdio(unpack(arguments, 1, 10))
+  local conn, message, errno
+  if native.zygote then
+    message, errno = native.module("forked").enter()
+    if message then return nil, message, errno end
+  end
+  conn, message, errno = native.stdio(unpack(arguments, 1, 10))
   if not conn then return nil, message, errno end
   local started = true
   if forwards then started, message, errno = native.forward(conn) end
@@ -72,6 +77,7 @@ local function stdio(given)
     log("fkrpc: " .. name .. ": " .. message .. "\n") -- nobody asked for it who could be told
   end
   local self = wire.restrict(given, peer.new(conn, name, settings))
+  self.forked = native.origin
 
   local undo = {}
   -- A debugger's prompt would wait on a stdin that is no terminal, for ever.

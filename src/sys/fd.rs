@@ -135,6 +135,15 @@ pub(super) fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     Ok(result)
 }
 
+/// The same for calls without a wrapper (syscall(2)).
+#[cfg(target_os = "linux")]
+pub(super) fn check_long(result: libc::c_long) -> io::Result<libc::c_long> {
+    if result == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(result)
+}
+
 pub(super) fn retry(mut call: impl FnMut() -> libc::ssize_t) -> io::Result<libc::ssize_t> {
     loop {
         let result = call();

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod dir;
 pub mod error;
 pub mod fd;
+pub mod heap;
 pub mod lock;
 pub mod openat;
 pub mod orphan;
@@ -27,5 +28,7 @@ pub mod stat;
 pub mod stderr;
 pub mod stdio;
 pub mod timer;
+#[cfg(target_os = "linux")]
+pub mod zygote;
 
 pub use error::SysError;

@@ -1,6 +1,7 @@
 //! Waiting until a descriptor can be read, another one written.
 //!
-//! It refuses to watch more than these two and a process's end: the loop that does is another file. Where only the wire is watched, block in
+//! It refuses to watch more than these two, a process's end and what wakes: the loop that does is another file. Where
+//! only the wire is watched, block in
 //! [`super::fd::read`] instead, a poll before every read costs as much as a tenth of an answer.
 #![allow(unsafe_code)]
 
@@ -44,10 +45,11 @@ pub fn either(
     output: Option<BorrowedFd<'_>>,
     timeout: Option<Duration>,
 ) -> io::Result<Ready> {
-    first_of(input, output, None, timeout)
+    first_of(input, output, None, None, timeout)
 }
 
-/// The same, or until `end` can be read: what stands for a process whose end is waited for, too.
+/// The same, or until `end` can be read: what stands for a process whose end is waited for, too. Bytes that arrive at
+/// `wake`, which are left there, end the wait with nothing.
 ///
 /// # Errors
 /// As [`readable`].
@@ -55,6 +57,7 @@ pub fn first_of(
     input: Option<BorrowedFd<'_>>,
     output: Option<BorrowedFd<'_>>,
     end: Option<BorrowedFd<'_>>,
+    wake: Option<BorrowedFd<'_>>,
     timeout: Option<Duration>,
 ) -> io::Result<Ready> {
     // poll(2) passes over negative numbers.
@@ -65,16 +68,24 @@ pub fn first_of(
     };
     let mut entries = [
         entry(input, libc::POLLIN),
-        entry(output, libc::POLLOUT),
         entry(end, libc::POLLIN),
+        entry(output, libc::POLLOUT),
+        entry(wake, libc::POLLIN),
     ];
-    if !wait(&mut entries, timeout)? {
+    // Each one costs, and most waits are for the first or the first two.
+    let used = match (wake, output, end) {
+        (Some(_), _, _) => 4,
+        (None, Some(_), _) => 3,
+        (None, None, Some(_)) => 2,
+        (None, None, None) => 1,
+    };
+    if !wait(&mut entries[..used], timeout)? {
         return Ok(Ready::default());
     }
     Ok(Ready {
         input: entries[0].revents != 0,
-        output: entries[1].revents != 0,
-        end: entries[2].revents != 0,
+        output: entries[2].revents != 0,
+        end: entries[1].revents != 0,
     })
 }
 

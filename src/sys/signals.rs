@@ -140,6 +140,15 @@ pub fn take() -> Option<&'static str> {
     Some(name)
 }
 
+/// What can be read when a signal has come, for those who poll more than [`wait`] does; there is none before the first
+/// guard.
+#[must_use]
+pub fn waker() -> Option<BorrowedFd<'static>> {
+    let reader = READER.load(SeqCst);
+    // SAFETY: the pipe's end stays open once it is made.
+    (reader >= 0).then(|| unsafe { BorrowedFd::borrow_raw(reader) })
+}
+
 /// Wait until `input` or `end` can be read or a signal is there, at most `timeout`.
 ///
 /// # Errors
@@ -189,7 +198,7 @@ pub fn reader() -> libc::c_int {
 }
 
 /// Empty the pipe. A signal is pending only after the pipe was made.
-pub(super) fn drain() {
+pub fn drain() {
     let reader = READER.load(SeqCst);
     if reader >= 0 {
         let mut bytes = [0u8; 64];

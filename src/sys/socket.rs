@@ -175,6 +175,12 @@ pub struct Listener {
     process: u32,
 }
 
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
 impl Listener {
     /// Listen at `path`.
     ///
@@ -209,6 +215,14 @@ impl Listener {
         // Its description is ours alone. A client that leaves between poll and accept must not block us.
         listening.socket.set_nonblocking(true)?;
         Ok(listening)
+    }
+
+    /// Its descriptor, for another process to listen on: the file stays.
+    #[cfg(target_os = "linux")]
+    pub(super) fn leave(mut self) -> io::Result<OwnedFd> {
+        let socket = fd::dup_cloexec(self.socket.as_fd(), LEAST)?;
+        self.process = 0;
+        Ok(socket)
     }
 
     /// The next client, close-on-exec; `None` when `timeout` has passed.

@@ -58,6 +58,9 @@ mod system {
     }
 
     pub fn stop() {}
+
+    #[cfg(target_os = "linux")]
+    pub fn in_child() {}
 }
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
@@ -138,7 +141,7 @@ mod system {
         }
     }
 
-    extern "C" fn in_child() {
+    pub extern "C" fn in_child() {
         // SAFETY: always succeeds.
         let thread = unsafe { libc::pthread_self() } as usize;
         if TIMER.swap(-1, Relaxed) >= 0 && thread == THREAD.load(Relaxed) {
@@ -220,6 +223,12 @@ pub fn start(period: Duration, on_tick: fn(Tick)) -> io::Result<()> {
 /// Ends the ticks. One that is on its way does nothing any more.
 pub fn stop() {
     system::stop();
+}
+
+/// In a copy of this process that was made without fork(3), whose handlers start the ticks there themselves.
+#[cfg(target_os = "linux")]
+pub(super) fn in_copy() {
+    system::in_child();
 }
 
 /// The C library's number of the calling thread: not 0, and unlike that of any other live thread.

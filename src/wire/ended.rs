@@ -40,9 +40,10 @@ impl End {
         &self,
         input: Option<BorrowedFd<'_>>,
         output: Option<BorrowedFd<'_>>,
+        wake: Option<BorrowedFd<'_>>,
         timeout: Option<Duration>,
     ) -> io::Result<Ready> {
-        self.process.wait(input, output, timeout)
+        self.process.wait(input, output, wake, timeout)
     }
 
     /// As [`super::Wire::receive`]: one poll(2) more than that has for others.
@@ -57,7 +58,7 @@ impl End {
                 Some(0) => return Ok(Received::End),
                 Some(count) => count,
                 None => {
-                    let ready = self.process.wait(Some(input), None, left(deadline))?;
+                    let ready = self.process.wait(Some(input), None, None, left(deadline))?;
                     if ready.end {
                         self.unread = Some(fd::unread(input));
                         continue;

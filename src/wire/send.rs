@@ -6,12 +6,12 @@
 use super::{left, out_of_memory, Wire};
 use crate::frame::Inbox;
 use crate::outbox::Outbox;
-use crate::sys::{clock, fd, poll};
+use crate::sys::{clock, fd, poll, signals};
 use std::io;
 use std::os::fd::AsFd;
 
 /// How long a message may take to be sent, and what is taken in meanwhile.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Patience {
     /// Leave it unsent at this time, in microseconds of the monotonic clock.
     pub deadline: Option<i64>,
@@ -19,6 +19,8 @@ pub struct Patience {
     pub unmoved: Option<i64>,
     /// Bytes that may wait in the inbox; above this nothing more is read before the message is sent.
     pub ahead: usize,
+    /// Leave it unsent as soon as a signal has come that is heard of.
+    pub heed: bool,
 }
 
 impl Patience {
@@ -27,13 +29,14 @@ impl Patience {
         deadline: None,
         unmoved: None,
         ahead: usize::MAX,
+        heed: false,
     };
 }
 
 impl Wire {
     /// Send `bytes` after what waits in `outbox`, in one `write(2)` where the descriptor takes them. While it does not,
     /// what arrives is read to `inbox`: two ends that both have much to say do not wait for each other. `false`: the
-    /// deadline passed, and what was not sent waits in `outbox`.
+    /// deadline passed or a signal came, and what was not sent waits in `outbox`.
     ///
     /// # Errors
     /// What `write(2)` says (`BrokenPipe` when nobody reads any more); `TimedOut` as [`Patience`] says; `OutOfMemory`.
@@ -84,7 +87,7 @@ impl Wire {
         Ok(outbox.is_empty())
     }
 
-    /// Write until all is written or the deadline passes, and read meanwhile; how much was written.
+    /// Write until all is written, the deadline passes or a signal comes, and read meanwhile; how much was written.
     fn pump(&mut self, bytes: &[u8], inbox: &mut Inbox, patience: Patience) -> io::Result<usize> {
         let mut sent = 0;
         let mut listening = true;
@@ -105,10 +108,14 @@ impl Wire {
             };
             let reads = listening && inbox.len() < patience.ahead;
             let until = [patience.deadline, given_up].into_iter().flatten().min();
+            if patience.heed && signals::pending().is_some() {
+                return Ok(sent);
+            }
             let (from, to) = (reads.then(|| input.as_fd()), output.as_ref().map(AsFd::as_fd));
+            let wake = signals::waker().filter(|_| patience.heed);
             let ready = match end {
-                Some(end) => end.wait(from, to, left(until))?,
-                None => poll::either(from, to, left(until))?,
+                Some(end) => end.wait(from, to, wake, left(until))?,
+                None => poll::first_of(from, to, None, wake, left(until))?,
             };
             if ready.end && !ready.output {
                 return Err(io::Error::from_raw_os_error(libc::EPIPE)); // nobody is left to read it
@@ -125,6 +132,9 @@ impl Wire {
                     Err(_) => listening = false,
                 }
             } else if !ready.output {
+                if patience.heed && signals::pending().is_none() {
+                    signals::drain(); // a byte whose signal was taken in the meantime
+                }
                 if patience.deadline.is_some_and(|at| at <= clock::monotonic_us()) {
                     return Ok(sent);
                 }

@@ -1,14 +1,21 @@
 -- What `fkrpc check` looks at: each case talks to a program of its own. `advice` marks what JSON-RPC 2.0 leaves open or
--- only recommends.
+-- only recommends; `where(speech)` says in which codecs and framings there is such a case.
 
 local fkrpc = require("fkrpc")
+local message = require("fkrpc.command.message")
 local fail = require("fkrpc.command.probe").fail
 
 local cases = {}
 
-local function case(name, run, advice)
-  cases[#cases + 1] = { name = name, run = run, advice = advice }
+local function case(name, run, advice, where)
+  cases[#cases + 1] = { name = name, run = run, advice = advice, where = where }
 end
+
+local function in_lines(speech) return speech.framing == "line" end
+local function in_json(speech) return speech.codec == "json" end
+local function prefixed(speech) return speech.framing == "content-length" or speech.framing == "length" end
+local function with_headers(speech) return speech.framing == "content-length" end
+local function in_cbor(speech) return speech.codec == "cbor" end
 
 -- ---- requests -------------------------------------------------------------------------------------------------------
 
@@ -56,11 +63,11 @@ case("members come in any order, and unknown ones are passed over", function(pro
   probe:answer(1)
 end)
 case("white space between tokens and a carriage return are no part of a message", function(probe)
-  probe:bytes('  { "jsonrpc" :\t"2.0" , "id" : 1 , "method" : "fkrpc.check/no such method" }  \r\n')
+  probe:line('  { "jsonrpc" :\t"2.0" , "id" : 1 , "method" : "fkrpc.check/no such method" }  \r')
   probe:answer(1)
-end)
+end, false, in_json)
 case("two requests with one id are both answered", function(probe)
-  probe:bytes(probe:request("1") .. "\n" .. probe:request("1") .. "\n")
+  probe:bytes(probe:wire(probe:request("1")):rep(2))
   probe:answer(1)
   probe:answer(1)
 end)
@@ -76,7 +83,7 @@ for name, text in pairs({
     probe:line(text)
     probe:refusal(-32700)
     probe:alive()
-  end)
+  end, false, in_json)
 end
 
 for name, text in pairs({
@@ -142,12 +149,12 @@ end)
 -- ---- how bytes arrive -----------------------------------------------------------------------------------------------
 
 case("a request may arrive byte by byte", function(probe)
-  for c in (probe:request("1") .. "\n"):gmatch("[%s%S]") do probe:bytes(c) end
+  for c in probe:wire(probe:request("1")):gmatch("[%s%S]") do probe:bytes(c) end
   probe:answer(1)
 end)
 case("a hundred requests in one write are all answered, in any order", function(probe)
   local lines, open = {}, {}
-  for i = 1, 100 do lines[i], open[i] = probe:request(tostring(i)) .. "\n", true end
+  for i = 1, 100 do lines[i], open[i] = probe:wire(probe:request(tostring(i))), true end
   probe:bytes(table.concat(lines))
   for _ = 1, 100 do
     local id = probe:response().id
@@ -181,8 +188,50 @@ for name, bytes in pairs({
       if value.id ~= 1 and value.id ~= fkrpc.null then fail("an answer with the id %s", tostring(value.id)) end
     end
     probe:recovers()
-  end)
+  end, false, in_lines)
 end
+
+for name, bytes in pairs({
+  ["bytes that are no UTF-8"] = '{"jsonrpc":"2.0","method":"\255\254"}',
+  ["binary garbage"] = ("\1\128\255\27[2J"):rep(50),
+  ["half a request"] = '{"jsonrpc":"2.0","method":"m","params":[1,', ["100,000 open brackets"] = ("["):rep(100000),
+  ["100,000 open arrays of CBOR"] = ("\129"):rep(100000), ["half an item"] = "\163gjsonrpcc2.0",
+  ["a break"] = "\255", ["nothing"] = "",
+}) do
+  case("after a message of " .. name .. " it goes on", function(probe)
+    probe:bytes(message.framed(probe.speech, bytes))
+    probe:recovers()
+  end, false, prefixed)
+end
+
+for name, header in pairs({
+  ["another header before it"] = "Content-Type: application/vscode-jsonrpc\r\nContent-Length: %d\r\n\r\n",
+  ["another header after it"] = "Content-Length: %d\r\nContent-Type: application/vscode-jsonrpc\r\n\r\n",
+}) do
+  case("a length may have " .. name, function(probe)
+    local request = probe:request("1")
+    probe:bytes(header:format(#request) .. request)
+    probe:answer(1)
+  end, false, with_headers)
+end
+for name, header in pairs({
+  ["in small letters"] = "content-length: %d\r\n\r\n", ["without a space"] = "Content-Length:%d\r\n\r\n",
+}) do
+  case("a length may be written " .. name, function(probe)
+    local request = probe:request("1")
+    probe:bytes(header:format(#request) .. request)
+    probe:answer(1)
+  end, true, with_headers)
+end
+
+case("a map of indefinite length is read", function(probe)
+  probe:bytes(message.framed(probe.speech, "\191gjsonrpcc2.0bid\1fmethod\127lfkrpc.check/\255\255"))
+  probe:answer(1)
+end, false, in_cbor)
+case("an integer may be longer than it has to be", function(probe)
+  probe:bytes(message.framed(probe.speech, "\163gjsonrpcc2.0bid\27\0\0\0\0\0\0\0\1fmethodlfkrpc.check/"))
+  probe:answer(1)
+end, false, in_cbor)
 
 -- ---- the end --------------------------------------------------------------------------------------------------------
 
@@ -194,7 +243,7 @@ case("what it was asked before the end is answered", function(probe)
   probe:ends()
 end)
 case("the end of its input inside a line ends it with status 0", function(probe)
-  probe:bytes('{"jsonrpc":"2.0",')
+  probe:bytes(probe:wire(probe:request("1")):sub(1, 20))
   probe:ends()
 end)
 case("the last line needs no line feed", function(probe)
@@ -202,7 +251,7 @@ case("the last line needs no line feed", function(probe)
   probe.peer:close_stdin()
   probe:answer(1)
   probe:exits()
-end, true)
+end, true, in_lines)
 case("it ends when nobody reads what it says", function(probe)
   probe:ask("1")
   probe:answer(1)

@@ -1,4 +1,5 @@
--- `fkrpc check -- CMD`: a conformance and fault suite for any program that speaks JSON-RPC 2.0 over stdin and stdout.
+-- `fkrpc check -- CMD`: a conformance and fault suite for any program that speaks JSON-RPC 2.0 over stdin and stdout,
+-- in any of the framings.
 
 local arguments = require("fkrpc.command.arguments")
 local cases = require("fkrpc.command.cases")
@@ -9,9 +10,14 @@ local check = {}
 check.HELP = [[
 fkrpc check [OPTION...] -- CMD...
 
-Starts CMD once for each check and talks to it in lines of JSON, as JSON-RPC 2.0 over stdio has it. It needs to know no
-method of CMD. "ok" and "FAILED" tell how a check went, "note" that something is otherwise than most do it, which the
-specification allows. The exit status is 1 if a check failed. What CMD writes to stderr goes to stderr.
+Starts CMD once for each check and talks to it in lines of JSON, as JSON-RPC 2.0 over stdio has it, or as the options
+say. It needs to know no method of CMD. "ok" and "FAILED" tell how a check went, "note" that something is otherwise than
+most do it, which the specification allows. The exit status is 1 if a check failed. What CMD writes to stderr goes to
+stderr.
+
+  --codec NAME       json (the default) or cbor, one item after the other
+  --framing NAME     line (JSON's default), content-length (LSP, DAP), length (four bytes before each message) or
+                     sequence (CBOR's default)
 
   --only TEXT        only checks with this text in their name; may be given again
   --timeout SECONDS  how long to wait for an answer, or for the end (5)
@@ -21,10 +27,24 @@ specification allows. The exit status is 1 if a check failed. What CMD writes to
 ]]
 
 local KNOWN = {
+  ["--codec"] = { "json", "cbor" }, ["--framing"] = { "line", "content-length", "length", "sequence" },
   ["--only"] = "list", ["--timeout"] = "number", ["--strict"] = true, ["--list"] = true, ["--quiet"] = true,
 }
 
-local function wanted(case, only)
+local FRAMINGS = {
+  json = { line = true, ["content-length"] = true, length = true }, cbor = { sequence = true, length = true },
+}
+
+-- What is spoken.
+local function speech_of(options)
+  local codec = options.codec or "json"
+  local framing = options.framing or (codec == "json" and "line" or "sequence")
+  if not FRAMINGS[codec][framing] then arguments.wrong(codec:upper() .. " has no framing " .. framing) end
+  return { codec = codec, framing = framing }
+end
+
+local function wanted(case, only, speech)
+  if case.where and not case.where(speech) then return false end
   if not only then return true end
   for _, text in ipairs(only) do
     if case.name:find(text, 1, true) then return true end
@@ -33,8 +53,8 @@ local function wanted(case, only)
 end
 
 -- Nil, or what is wrong.
-local function run_one(case, command, timeout)
-  local program = probe.start(command, timeout)
+local function run_one(case, command, timeout, speech)
+  local program = probe.start(command, timeout, speech)
   local fine, e = pcall(case.run, program)
   program:finish()
   if fine then return nil end
@@ -46,13 +66,14 @@ function check.run(words)
   local options, others, command = arguments.parse(words, 2, KNOWN)
   if #others > 0 then arguments.wrong("fkrpc check -- " .. table.concat(others, " ") .. "?") end
   if not options.list and not (command and command[1]) then arguments.wrong("check what? fkrpc check -- CMD") end
+  local speech = speech_of(options)
   local counts = { ok = 0, note = 0, FAILED = 0 }
   for _, case in ipairs(cases) do
-    if wanted(case, options.only) then
+    if wanted(case, options.only, speech) then
       if options.list then
         io.stdout:write(case.name, "\n")
       else
-        local started, why = pcall(run_one, case, command, options.timeout or 5)
+        local started, why = pcall(run_one, case, command, options.timeout or 5, speech)
         if not started then arguments.wrong(tostring(why)) end
         local word = "ok"
         if why then word = case.advice and not options.strict and "note" or "FAILED" end

@@ -8,17 +8,21 @@ local HELP = [[
 fkrpc trace FILE           show a recorded conversation
 fkrpc replay FILE -- CMD   play one side of it against CMD and compare
 fkrpc check -- CMD         check a program that speaks JSON-RPC 2.0 over stdin and stdout
+fkrpc top SOCKET           the children of a running pool
 fkrpc --version
-fkrpc help trace | replay | check
+fkrpc help trace | replay | check | top
 
 Exit status: 0 if all is well, 1 if something was found (a difference, a failed check), 2 if it could not be done.
 ]]
 
-local PARTS = { trace = "fkrpc.command.show", replay = "fkrpc.command.replay", check = "fkrpc.command.check" }
+local PARTS = {
+  trace = "fkrpc.command.show", replay = "fkrpc.command.replay", check = "fkrpc.command.check",
+  top = "fkrpc.command.top",
+}
 
 local function run(words)
   local name = words[1]
-  if name == nil then arguments.wrong("what? trace, replay or check; fkrpc help tells more") end
+  if name == nil then arguments.wrong("what? trace, replay, check or top; fkrpc help tells more") end
   if name == "help" or name == "--help" or name == "-h" then
     local part = words[2] and PARTS[words[2]]
     if words[2] and not part then arguments.wrong("there is no command '" .. words[2] .. "'") end
@@ -27,8 +31,6 @@ local function run(words)
   elseif name == "--version" then
     io.stdout:write(fkrpc._VERSION, "\n")
     return 0
-  elseif name == "top" then
-    arguments.wrong("top needs a pool of processes to look at, and there is none")
   end
   local part = PARTS[name]
   if not part then arguments.wrong("there is no command '" .. name .. "'; fkrpc help tells what there is") end

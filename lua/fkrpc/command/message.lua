@@ -51,6 +51,17 @@ function message.reader(about)
   end
 end
 
+--- A message as it goes over the wire, by the member `framing`.
+function message.framed(about, bytes)
+  if about.framing == "line" then return bytes .. "\n" end
+  if about.framing == "content-length" then return ("Content-Length: %d\r\n\r\n"):format(#bytes) .. bytes end
+  if about.framing == "length" then
+    local n = #bytes
+    return string.char(math.floor(n / 2 ^ 24), math.floor(n / 65536) % 256, math.floor(n / 256) % 256, n % 256) .. bytes
+  end
+  return bytes
+end
+
 --- An id as a key: 1 and "1" are two.
 function message.key(id)
   return type(id) .. ":" .. tostring(id)

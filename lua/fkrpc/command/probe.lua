@@ -1,9 +1,12 @@
--- A program under examination: started afresh, spoken to in raw lines, ended within its time.
+-- A program under examination: started afresh, spoken to in raw messages, ended within its time.
 --
--- It refuses to trust: every line it says must be a message of JSON-RPC 2.0, and every wait has an end.
+-- Messages are written as JSON here, and sent in the codec and framing that it speaks. It refuses to trust: everything
+-- it says must be a message of JSON-RPC 2.0, and every wait has an end.
 
 local fkrpc = require("fkrpc")
+local message = require("fkrpc.command.message")
 local json = fkrpc.json
+local cbor = fkrpc.cbor.new({ strings = "text" })
 
 -- What the methods we ask for begin with.
 local OURS = "fkrpc.check/"
@@ -41,16 +44,27 @@ local function is_message(value)
   return true
 end
 
---- Start the program.
-local function start(command, timeout)
-  local peer, why = fkrpc.spawn({ command = command, max_frame = 2 ^ 30 })
+--- Start the program; `speech` has its `codec` and `framing`.
+local function start(command, timeout, speech)
+  local peer, why = fkrpc.spawn({
+    command = command, max_frame = 2 ^ 30, codec = speech.codec, framing = speech.framing,
+  })
   if not peer then error(why, 0) end
-  return setmetatable({ peer = peer, timeout = timeout }, Probe)
+  return setmetatable({
+    peer = peer, timeout = timeout, speech = speech, read = message.reader(speech),
+    what = speech.framing == "line" and "a line" or "a message",
+  }, Probe)
 end
 
---- Send a line (bytes as they are, and a line feed).
+--- A message (JSON, or what should have been some) as it goes over the wire.
+function Probe:wire(text)
+  if self.speech.codec == "cbor" then text = assert(cbor.encode(assert(json.decode(text)))) end
+  return message.framed(self.speech, text)
+end
+
+--- Send a message, in a line of its own where there are lines.
 function Probe:line(text)
-  self:bytes(text .. "\n")
+  self:bytes(self:wire(text))
 end
 
 --- Send bytes as they are.
@@ -69,24 +83,25 @@ function Probe.request(_, id, params)
   return ('{"jsonrpc":"2.0","id":%s,"method":"%sno such method","params":%s}'):format(id, OURS, params or "[]")
 end
 
---- The next line that is no request or notification of the program's own; nil at the end, false when time is over.
+--- The next message that is no request or notification of the program's own; nil at the end, false when time is over.
 function Probe:next(seconds)
   while true do
     local bytes, err = self.peer:receive_raw(seconds or self.timeout)
     if bytes == false then return false end
+    if bytes == nil and err.code == "garbage" then fail("what is on stdout is no message: %s", err.message) end
     if bytes == nil then return nil, err.message end
-    local value = json.decode(bytes)
-    if value == nil then fail("a line on stdout is no JSON: %s", shown(bytes)) end
+    local value = self.read(bytes)
+    if value == nil then fail("%s on stdout is no %s: %s", self.what, self.speech.codec:upper(), shown(bytes)) end
     local batch = type(value) == "table" and value[1] ~= nil
-    for _, message in ipairs(batch and value or { value }) do
-      local fine, why = is_message(message)
-      if not fine then fail("a line on stdout is no message of JSON-RPC (%s): %s", why, shown(bytes)) end
+    for _, member in ipairs(batch and value or { value }) do
+      local fine, why = is_message(member)
+      if not fine then fail("%s on stdout is no message of JSON-RPC (%s): %s", self.what, why, shown(bytes)) end
     end
     if batch or value.method == nil then return value, bytes end
     if value.method:sub(1, #OURS) == OURS then fail("it sends our own request back") end
     if value.id ~= nil then -- it calls us: nothing is known here; and where it reads no more, nothing is lost
-      self.peer:send_raw(assert(json.encode({ jsonrpc = "2.0", id = value.id,
-        error = { code = -32601, message = "Method not found" } })) .. "\n")
+      self.peer:send_raw(self:wire(assert(json.encode({ jsonrpc = "2.0", id = value.id,
+        error = { code = -32601, message = "Method not found" } }))))
     end
   end
 end

@@ -53,6 +53,21 @@ pub fn write_float(out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
     append_number(out, buffer.format_finite(value).as_bytes())
 }
 
+/// Append a short string that needs no escape and no look at its UTF-8, as names do; any other as [`write_str`] does.
+///
+/// # Errors
+/// As [`write_str`].
+#[inline]
+pub fn write_name(out: &mut Vec<u8>, name: &[u8], utf8: bool) -> Result<(), ErrorKind> {
+    let run = simd::string_run(name, 0);
+    if run.end < name.len() || run.high != 0 {
+        return write_str(out, name, utf8);
+    }
+    append_byte(out, b'"')?;
+    simd::append_short(out, name).map_err(|_| ErrorKind::OutOfMemory)?;
+    append_byte(out, b'"')
+}
+
 /// Append a string with its quotes. `"`, `\` and bytes below 0x20 are escaped (the short way where there is one, else
 /// `\u00xx`), all others stand as they are.
 ///

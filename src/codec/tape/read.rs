@@ -97,7 +97,8 @@ impl Tape {
 
     /// The value at index `at`, and the index of the word after its head: the first child of a container or the
     /// tagged item, otherwise the next value.
-    #[inline]
+    // One copy for all who look at envelopes: what is hot reads words by itself, with [`Node::read`].
+    #[inline(never)]
     #[must_use]
     pub fn node(&self, at: usize) -> (Node, usize) {
         let (node, words) = Node::read(self.words[at], || self.words[at + 1]);

@@ -144,6 +144,16 @@ impl<const PLAIN: bool> Builder<PLAIN> {
         unsafe { self.value(at, 0) }
     }
 
+    /// [`Builder::push`] where `room` stack slots are known to be free.
+    ///
+    /// # Safety
+    /// As [`Builder::push`].
+    #[inline]
+    pub unsafe fn push_with_room(&self, at: usize, room: c_int) -> usize {
+        // SAFETY: by contract.
+        unsafe { self.value(at, room) }
+    }
+
     /// [`Builder::push`] in a function that has used at most three of the stack slots that every C function has beyond
     /// its arguments.
     ///

@@ -50,7 +50,7 @@ pub unsafe extern "C-unwind" fn begin(lua: *mut lua_State) -> c_int {
             Err(Unsent::TimedOut) => {
                 chain::waited();
                 ffi::lua_pushnil(lua);
-                push_unread(lua);
+                push_unread(lua, conn);
             }
         }
         leave(lua, job);

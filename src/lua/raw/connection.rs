@@ -9,7 +9,7 @@
 use super::cbor::{self, Cbor};
 use super::json;
 use super::receive::out_of_memory;
-use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, Job, ANCHORS};
+use super::state::{anchor, enter, guarded, leave, push_bytes, raise, state, Job, State, ANCHORS};
 use super::walk::Policy;
 use crate::connection::Connection;
 use crate::envelope::Encoding;
@@ -22,7 +22,7 @@ use crate::text::{self, or_no_memory};
 use crate::wire::Wire;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// A connection and how values are encoded on it.
 pub struct Conn {
@@ -105,19 +105,48 @@ pub unsafe fn speech(lua: *mut lua_State, first: c_int) -> Speech {
     }
 }
 
+/// Connections that were collected, in whatever Lua state.
+static COLLECTED: AtomicUsize = AtomicUsize::new(0);
+
 /// The connection at `index`; raises if there is none.
 ///
 /// # Safety
 /// In a raw function, before anything is owned.
-#[inline]
+#[inline(never)]
 pub unsafe fn check(lua: *mut lua_State, index: c_int) -> *mut Conn {
+    // SAFETY: by contract.
+    unsafe { check_of(lua, state(lua), index) }
+}
+
+/// [`check`] where the running function's state is known.
+///
+/// # Safety
+/// As [`check`]; `owner` is what [`state`] returns.
+#[inline(always)]
+pub unsafe fn check_of(lua: *mut lua_State, owner: *mut State, index: c_int) -> *mut Conn {
+    // SAFETY: by contract; at the address of a connection is that connection, as long as none is collected.
+    unsafe {
+        let place = ffi::lua_touserdata(lua, index);
+        let known = (place.cast_const(), COLLECTED.load(Ordering::Relaxed));
+        if !place.is_null() && (*owner).connection == known {
+            return place.cast();
+        }
+        check_anew(lua, index)
+    }
+}
+
+/// [`check`] for another connection than the last.
+#[inline(never)]
+unsafe fn check_anew(lua: *mut lua_State, index: c_int) -> *mut Conn {
     // SAFETY: only connections have the connection metatable, and it cannot be set from Lua.
     unsafe {
         let place = ffi::lua_touserdata(lua, index);
         if !place.is_null() && ffi::lua_getmetatable(lua, index) != 0 {
             let identity = ffi::lua_topointer(lua, -1);
             ffi::lua_settop(lua, -2);
-            if identity == (*state(lua)).identities.connection {
+            let state = state(lua);
+            if identity == (*state).identities.connection {
+                (*state).connection = (place, COLLECTED.load(Ordering::Relaxed));
                 return place.cast();
             }
         }
@@ -170,6 +199,7 @@ pub unsafe extern "C-unwind" fn collect(lua: *mut lua_State) -> c_int {
     unsafe {
         if super::open::disarm(lua) {
             let place = ffi::lua_touserdata(lua, 1).cast::<Conn>();
+            COLLECTED.fetch_add(1, Ordering::Relaxed);
             let _ = guarded(|| std::ptr::drop_in_place(place));
         }
     }

@@ -33,6 +33,22 @@ pub unsafe extern "C-unwind" fn close(lua: *mut lua_State) -> c_int {
     0
 }
 
+/// `waiting(connection) -> number`: the calls that have no reply yet.
+///
+/// # Safety
+/// Called by the prelude.
+pub unsafe extern "C-unwind" fn waiting(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof.
+    unsafe {
+        let conn = check(lua, 1);
+        match guarded(|| (*conn).core.peer.waiting()) {
+            Ok(count) => ffi::lua_pushinteger(lua, count as ffi::lua_Integer), // OK because usize fits in memory
+            Err(panic) => panic.raise(lua),
+        }
+    }
+    1
+}
+
 /// `close_output(connection)`: the other end reads to its end of input; replies can still be read.
 ///
 /// # Safety

@@ -17,6 +17,12 @@ use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 
+/// With so many values on the stack at most, arguments included, a C function has room for 14 more without asking: for
+/// `LUA_MINSTACK`, which is 20, beside its arguments.
+const FEW: c_int = 6;
+/// What of that is left for the builder, whatever was pushed before it.
+const ROOM: c_int = 8;
+
 /// Push slot, handler, params and ctx, with two values below that nobody needs; `false` (and nothing pushed) if there
 /// is no handler.
 ///
@@ -34,7 +40,7 @@ pub unsafe fn push_request(
     // SAFETY: as the module's proof says. The method's bytes are the job's, which nothing changes while it is live.
     unsafe {
         let top = ffi::lua_gettop(lua);
-        if ffi::lua_checkstack(lua, 16) == 0 {
+        if ffi::lua_gettop(lua) > FEW && ffi::lua_checkstack(lua, 16) == 0 {
             raise(lua, b"fkrpc: the Lua stack is full");
         }
         let state = (*job).owner;
@@ -60,7 +66,7 @@ pub unsafe fn push_request(
         }
         match params {
             Some(at) => {
-                builder.push(at);
+                builder.push_with_room(at, ROOM);
             }
             None => ffi::lua_createtable(lua, 0, 0),
         }
@@ -109,7 +115,7 @@ unsafe fn push_ctx(lua: *mut lua_State, conn: *mut Conn, handlers: c_int, slot: 
 pub unsafe fn push_reply(lua: *mut lua_State, job: *mut Job, reply: Reply) {
     // SAFETY: as the module's proof says.
     unsafe {
-        if ffi::lua_checkstack(lua, 16) == 0 {
+        if ffi::lua_gettop(lua) > FEW && ffi::lua_checkstack(lua, 16) == 0 {
             raise(lua, b"fkrpc: the Lua stack is full");
         }
         let source: *const Vec<u8> = &raw const (*job).source;
@@ -119,7 +125,7 @@ pub unsafe fn push_reply(lua: *mut lua_State, job: *mut Job, reply: Reply) {
                 match (*job).tape.node(at).0 {
                     Node::Null => ffi::lua_pushnil(lua),
                     _ => {
-                        builder.push(at);
+                        builder.push_with_room(at, ROOM);
                     }
                 }
                 ffi::lua_pushnil(lua);

@@ -12,6 +12,7 @@ use super::short;
 use super::state::{enter_of, guarded, leave, state, string, Job, State, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::json::{self, ScanOptions};
+use crate::codec::simd::append_known;
 use crate::codec::{CodecError, ErrorKind, Excerpt};
 use crate::text;
 use mlua::ffi::{self, lua_State};
@@ -69,7 +70,11 @@ impl Format for Json {
         bytes(out, b"null")
     }
     fn boolean(self, out: &mut Vec<u8>, value: bool) -> Result<(), ErrorKind> {
-        bytes(out, if value { b"true" } else { b"false" })
+        let appended = match value {
+            true => append_known(out, b"true"),
+            false => append_known(out, b"false"),
+        };
+        appended.map_err(|_| ErrorKind::OutOfMemory)
     }
     #[inline(always)]
     fn int(self, out: &mut Vec<u8>, value: i64) -> Result<(), ErrorKind> {

@@ -56,3 +56,5 @@ pub mod styled;
 pub mod walk;
 pub mod watchdog;
 pub mod watching;
+#[cfg(target_os = "linux")]
+pub mod zygote;

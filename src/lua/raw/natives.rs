@@ -3,14 +3,19 @@
 //! # What may raise
 //! Nothing: it is a table.
 
+#[cfg(all(target_os = "linux", feature = "parent"))]
+use super::zygote;
 use super::{
-    cbor, channel, clock, compat, concurrent, connection, control, file, fs, json, observe, poller, process,
-    random_class, receive, reply, resume, scalars, send, services, socket, soft_hook, styled, watchdog, watching,
+    cbor, channel, clock, compat, concurrent, connection, control, file, fs, json, observe, random_class, receive,
+    reply, resume, scalars, send, services, socket, soft_hook, styled, watchdog, watching,
 };
+#[cfg(feature = "parent")]
+use super::{poller, process};
 use mlua::ffi::lua_CFunction;
 use std::ffi::CStr;
 
-/// Native functions the prelude is given, by name.
+/// Native functions the prelude is given, by name. What only a parent needs is the feature `parent`: with its entries
+/// here the linker leaves out all that nothing else reaches.
 pub const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"json_codec", json::codec),
     (c"json_styled", styled::codec),
@@ -22,11 +27,14 @@ pub const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"hard_link", file::hard_link),
     (c"stdio", connection::stdio),
     (c"pair", connection::pair),
+    #[cfg(feature = "parent")]
     (c"adopt", connection::adopt),
     (c"socket_connect", socket::connect),
     (c"socket_listen", socket::listen),
     (c"close", control::close),
     (c"close_output", control::close_output),
+    #[cfg(feature = "parent")]
+    (c"waiting", control::waiting),
     (c"stop", control::stop),
     (c"watch_parent", watching::watch_parent),
     (c"watch_signals", watching::watch_signals),
@@ -60,16 +68,23 @@ pub const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"after", concurrent::after),
     (c"manner", concurrent::manner),
     (c"is_cancelled", concurrent::is_cancelled),
+    #[cfg(feature = "parent")]
     (c"poller", poller::poller_function),
     (c"take", services::take),
     (c"forget", services::forget),
     (c"log", services::log),
     (c"standard_message", services::message_of),
+    #[cfg(feature = "parent")]
     (c"spawn", process::spawn),
+    #[cfg(feature = "parent")]
     (c"process_wait", process::wait),
+    #[cfg(feature = "parent")]
     (c"process_pid", process::pid),
+    #[cfg(feature = "parent")]
     (c"process_signal", process::signal),
+    #[cfg(feature = "parent")]
     (c"process_fd", process::end_fd),
+    #[cfg(feature = "parent")]
     (c"process_stderr", process::stderr),
     (c"clock_functions", clock::functions),
     (c"fs_functions", fs::functions),
@@ -84,4 +99,16 @@ pub const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"watchdog_limit", watchdog::limit_function),
     (c"watchdog_soft", soft_hook::soft_function),
     (c"running_thread", soft_hook::thread_function),
+    #[cfg(all(target_os = "linux", feature = "parent"))]
+    (c"zygote_take", zygote::take),
+    #[cfg(all(target_os = "linux", feature = "parent"))]
+    (c"zygote_serve", zygote::serve),
+    #[cfg(all(target_os = "linux", feature = "parent"))]
+    (c"zygote_start", zygote::start),
+    #[cfg(all(target_os = "linux", feature = "parent"))]
+    (c"zygote_ready", zygote::ready),
+    #[cfg(all(target_os = "linux", feature = "parent"))]
+    (c"zygote_copy", zygote::copy),
+    #[cfg(all(target_os = "linux", feature = "parent"))]
+    (c"standin", zygote::standin),
 ];

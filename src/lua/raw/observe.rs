@@ -92,7 +92,8 @@ pub unsafe extern "C-unwind" fn stats(lua: *mut lua_State) -> c_int {
         }
         ffi::lua_pushboolean(lua, c_int::from(open));
         ffi::lua_setfield(lua, -2, c"open".as_ptr());
-        let method = (&(*job).message).as_bytes();
+        let method: &String = &(*job).message;
+        let method = method.as_bytes();
         if !method.is_empty() {
             push_bytes(lua, method);
             ffi::lua_setfield(lua, -2, c"last_method".as_ptr());

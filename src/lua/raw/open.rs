@@ -8,8 +8,10 @@
 //! whose `__gc` empties it, and has no buffers yet. The finalizers work under `guarded` and raise nothing.
 
 use super::natives::NATIVE;
+#[cfg(feature = "parent")]
+use super::process;
 use super::state::{anchor, push_bytes, Identities, State};
-use super::{connection, hook, load, process};
+use super::{connection, hook, load};
 use crate::lua::modules;
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, c_void, CStr};
@@ -96,6 +98,7 @@ pub unsafe fn push_anchors(lua: *mut lua_State) {
             ffi::lua_setfield(lua, -2, c"__name".as_ptr());
             let finalizer = match index {
                 anchor::CONNECTION => Some(connection::collect as lua_CFunction),
+                #[cfg(feature = "parent")]
                 anchor::PROCESS => Some(process::collect as lua_CFunction),
                 _ => None,
             };
@@ -276,6 +279,10 @@ unsafe fn open(lua: *mut lua_State, name: &[u8]) -> c_int {
         check_version(lua);
         push_anchors(lua);
         let anchors = ffi::lua_gettop(lua);
+        // A zygote's descriptor must be out of the script's reach, whatever part of the library that asks for.
+        if !libc::getenv(c"FKRPC_ZYGOTE".as_ptr()).is_null() {
+            push_module(lua, anchors, b"fkrpc");
+        }
         push_module(lua, anchors, name)
     }
 }
@@ -310,6 +317,22 @@ pub unsafe extern "C-unwind" fn luaopen_fkrpc_compat(lua: *mut lua_State) -> c_i
     // SAFETY: by contract.
     unsafe {
         open(lua, b"compat");
+        ffi::lua_pushvalue(lua, -1);
+        ffi::lua_call(lua, 0, 0);
+        1
+    }
+}
+
+/// Called by `require "fkrpc.standin"`: the submodule, called once without arguments, from which a process that becomes a
+/// stand-in does not come back.
+///
+/// # Safety
+/// With a valid state, as `require` does.
+#[no_mangle]
+pub unsafe extern "C-unwind" fn luaopen_fkrpc_standin(lua: *mut lua_State) -> c_int {
+    // SAFETY: by contract.
+    unsafe {
+        open(lua, b"standin");
         ffi::lua_pushvalue(lua, -1);
         ffi::lua_call(lua, 0, 0);
         1

@@ -24,6 +24,12 @@ pub struct Child {
 }
 
 impl Child {
+    /// The process, which nobody else refers to while a raw function runs.
+    #[cfg(target_os = "linux")]
+    pub(super) fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
     /// Its stdin's write end and its stdout's read end, once.
     pub fn take_pipes(&mut self) -> Option<(std::os::fd::OwnedFd, std::os::fd::OwnedFd)> {
         let input = self.process.input.take();
@@ -37,6 +43,36 @@ impl Child {
     /// `EMFILE`.
     pub fn watch(&self) -> io::Result<Watch> {
         self.process.watch()
+    }
+}
+
+/// Room for a process as userdata on top of the stack, without its metatable.
+///
+/// # Safety
+/// In a raw function; may raise.
+pub(super) unsafe fn new_place(lua: *mut lua_State) -> *mut Child {
+    // SAFETY: may raise; nothing is owned.
+    unsafe { ffi::lua_newuserdata(lua, size_of::<Child>()).cast() }
+}
+
+/// Write a process into its place.
+///
+/// # Safety
+/// The place is a new one.
+pub(super) unsafe fn put(place: *mut Child, process: Process) {
+    // SAFETY: by contract.
+    unsafe { place.write(Child { process }) }
+}
+
+/// Give the userdata at `index`, whose place is written, its metatable.
+///
+/// # Safety
+/// In a raw function, with such a userdata there.
+pub(super) unsafe fn finish(lua: *mut lua_State, index: c_int) {
+    // SAFETY: as for connections.
+    unsafe {
+        ffi::lua_rawgeti(lua, ANCHORS, anchor::PROCESS);
+        ffi::lua_setmetatable(lua, index);
     }
 }
 
@@ -75,7 +111,10 @@ pub unsafe extern "C-unwind" fn collect(lua: *mut lua_State) -> c_int {
 }
 
 /// The strings of the array at `index`, as long as they are strings. They stay alive because the table holds them.
-unsafe fn strings<'a>(lua: *mut lua_State, index: c_int) -> Result<Vec<&'a OsStr>, TryReserveError> {
+///
+/// # Safety
+/// In a raw function, with a table there that stays on the stack.
+pub(super) unsafe fn strings<'a>(lua: *mut lua_State, index: c_int) -> Result<Vec<&'a OsStr>, TryReserveError> {
     // SAFETY: raw reads, no conversions: nothing raises.
     unsafe {
         let mut found = Vec::new();
@@ -93,10 +132,13 @@ unsafe fn strings<'a>(lua: *mut lua_State, index: c_int) -> Result<Vec<&'a OsStr
 }
 
 /// Changes to the environment: names and values.
-type Changes<'a> = Vec<(&'a OsStr, Option<&'a OsStr>)>;
+pub(super) type Changes<'a> = Vec<(&'a OsStr, Option<&'a OsStr>)>;
 
 /// The pairs of the array `{ name, value or false, ... }` at `index`; false removes a variable.
-unsafe fn environment<'a>(lua: *mut lua_State, index: c_int) -> Result<Changes<'a>, TryReserveError> {
+///
+/// # Safety
+/// As [`strings`].
+pub(super) unsafe fn environment<'a>(lua: *mut lua_State, index: c_int) -> Result<Changes<'a>, TryReserveError> {
     // SAFETY: as `strings`.
     unsafe {
         let mut pairs = Vec::new();
@@ -117,8 +159,25 @@ unsafe fn environment<'a>(lua: *mut lua_State, index: c_int) -> Result<Changes<'
     }
 }
 
+/// Where stderr goes, by the number at `index`.
+///
+/// # Safety
+/// In a raw function.
+pub(super) unsafe fn errors(lua: *mut lua_State, index: c_int) -> Errors {
+    // SAFETY: a plain conversion.
+    match unsafe { ffi::lua_tointeger(lua, index) } {
+        1 => Errors::Keep,
+        2 => Errors::Null,
+        3 => Errors::Inherit,
+        _ => Errors::Relay,
+    }
+}
+
 /// The limits from the stack index `first` on: memory, cpu, files, processes, nice; nil leaves one as it is.
-unsafe fn limits(lua: *mut lua_State, first: c_int) -> Limits {
+///
+/// # Safety
+/// In a raw function.
+pub(super) unsafe fn limits(lua: *mut lua_State, first: c_int) -> Limits {
     // SAFETY: plain conversions of what the prelude has checked: whole numbers of at most 2^53, and 0 or more but for
     // the niceness.
     unsafe {
@@ -147,12 +206,7 @@ pub unsafe extern "C-unwind" fn spawn(lua: *mut lua_State) -> c_int {
         ffi::lua_settop(lua, 9);
         ffi::luaL_checktype(lua, 1, ffi::LUA_TTABLE);
         let limits = limits(lua, 5);
-        let errors = match ffi::lua_tointeger(lua, 4) {
-            1 => Errors::Keep,
-            2 => Errors::Null,
-            3 => Errors::Inherit,
-            _ => Errors::Relay,
-        };
+        let errors = errors(lua, 4);
         let place = ffi::lua_newuserdata(lua, size_of::<Child>()).cast::<Child>();
         let job = enter(lua, &marker);
         let started = guarded(|| -> Result<(), i32> {

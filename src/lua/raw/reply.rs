@@ -6,12 +6,12 @@
 //! dropped there.
 
 use super::chain::{self, Serving};
-use super::connection::{check, Conn};
+use super::connection::{check, check_of, Conn};
 use super::hook;
 use super::path;
 use super::receive::{receive, Got};
 use super::send::Encoder;
-use super::state::{anchor, enter, guarded, leave, raise, string, Job, ANCHORS};
+use super::state::{anchor, enter, enter_of, guarded, leave, raise, state, string, Job, ANCHORS};
 use super::walk::Fail;
 use crate::codec::ErrorKind;
 use crate::connection::{Urgency, Wait};
@@ -35,6 +35,7 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
         let cancelled = nothing && !failed && (*conn).core.peer.is_cancelled(slot);
         let mut encoder = Encoder::prepare(lua, conn, job, (*conn).policy);
         let base = ffi::lua_gettop(lua);
+        let mut clean = false;
         let done = guarded(|| -> Result<(), ErrorKind> {
             let core = &raw mut (*conn).core;
             if slot == 0 {
@@ -55,6 +56,7 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
                 return Ok(()); // it has been answered before
             };
             (*core).peer.stats.errors_sent += u64::from(failed || written.is_err());
+            clean = !failed && written.is_ok(); // then the walk has left nothing
             if let Err(fail) = written {
                 unanswerable(lua, conn, job, &slot, fail)?;
             }
@@ -67,7 +69,9 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
             out.clear();
             Ok(())
         });
-        ffi::lua_settop(lua, base);
+        if !clean {
+            ffi::lua_settop(lua, base);
+        }
         match done {
             Ok(Ok(())) => {}
             Ok(Err(_)) => raise(lua, b"fkrpc: not enough memory for a reply"),
@@ -225,10 +229,13 @@ pub unsafe extern "C-unwind" fn step(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         ffi::lua_settop(lua, 5);
-        let conn = check(lua, 1);
-        ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
+        let owner = state(lua);
+        let conn = check_of(lua, owner, 1);
+        if ffi::lua_type(lua, 2) != ffi::LUA_TTABLE {
+            ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
+        }
         let serving = chain::handler_ended(lua);
-        let job = enter(lua, &marker);
+        let job = enter_of(lua, owner, &marker);
         answer(lua, conn, job);
         if serving == Serving::Unnoticed {
             leave(lua, job);

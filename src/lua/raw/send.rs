@@ -232,10 +232,16 @@ pub unsafe fn push_closed(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
     }
 }
 
-/// Push the error of a call that the other end did not even read in time.
-pub(super) unsafe fn push_unread(lua: *mut lua_State) {
-    // SAFETY: may raise; nothing is owned.
+/// Push the error of a message that the other end did not even read in time, or before a signal that ends waits.
+///
+/// # Safety
+/// In a raw function whose frames own nothing. May raise.
+pub unsafe fn push_unread(lua: *mut lua_State, conn: *mut Conn) {
+    // SAFETY: may raise; nothing is owned, and a signal's name is static.
     unsafe {
+        if let Some(name) = (*conn).core.signal() {
+            return super::handover::push_local_error(lua, b"signal", name.as_bytes());
+        }
         let text = b"the other end did not read the call within its timeout";
         super::handover::push_local_error(lua, b"timeout", text);
     }
@@ -269,7 +275,7 @@ pub unsafe extern "C-unwind" fn request(lua: *mut lua_State) -> c_int {
                 chain::waited();
                 ffi::lua_pushnil(lua);
                 ffi::lua_pushnil(lua);
-                push_unread(lua);
+                push_unread(lua, conn);
                 3
             }
         };
@@ -303,9 +309,14 @@ pub unsafe extern "C-unwind" fn notify(lua: *mut lua_State) -> c_int {
                 ffi::lua_pushboolean(lua, 0);
                 2
             }
-            Err(Unsent::Connection | Unsent::TimedOut) => {
+            Err(Unsent::Connection) => {
                 ffi::lua_pushnil(lua);
                 push_closed(lua, conn, job);
+                2
+            }
+            Err(Unsent::TimedOut) => {
+                ffi::lua_pushnil(lua);
+                push_unread(lua, conn);
                 2
             }
         };
@@ -362,9 +373,14 @@ pub unsafe fn end_sent(
                 ffi::lua_pushboolean(lua, 1);
                 1
             }
-            Ok(Err(_)) => {
+            Ok(Err(connection::Unsent::Closed)) => {
                 ffi::lua_pushnil(lua);
                 push_closed(lua, conn, job);
+                2
+            }
+            Ok(Err(connection::Unsent::TimedOut)) => {
+                ffi::lua_pushnil(lua);
+                push_unread(lua, conn);
                 2
             }
             Err(panic) => panic.raise(lua),

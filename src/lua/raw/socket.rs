@@ -19,7 +19,7 @@ use crate::wire::Wire;
 use mlua::ffi::{self, lua_State};
 use std::ffi::c_int;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 /// Write a connection over a socket into its place.
@@ -101,6 +101,18 @@ unsafe extern "C-unwind" fn close(lua: *mut lua_State) -> c_int {
     0
 }
 
+/// `fd() -> number | nil`: where to wait for clients; nil once it is closed.
+unsafe extern "C-unwind" fn descriptor(lua: *mut lua_State) -> c_int {
+    // SAFETY: see the module's proof; pushing a number or nil does not raise.
+    unsafe {
+        match &*listener(lua) {
+            Some(listener) => ffi::lua_pushinteger(lua, listener.as_fd().as_raw_fd().into()),
+            None => ffi::lua_pushnil(lua),
+        }
+    }
+    1
+}
+
 /// `accept(timeout in seconds or nil, kind, options...) -> connection | false (time is over) | nil, message, errno`
 unsafe extern "C-unwind" fn accept(lua: *mut lua_State) -> c_int {
     let marker = 0u8;
@@ -152,7 +164,7 @@ unsafe extern "C-unwind" fn accept(lua: *mut lua_State) -> c_int {
     }
 }
 
-/// `socket_listen(path) -> { accept =, close = } | nil, message, errno`
+/// `socket_listen(path) -> { accept =, close =, fd = } | nil, message, errno`
 ///
 /// # Safety
 /// Called by the prelude.
@@ -183,8 +195,12 @@ pub unsafe extern "C-unwind" fn listen(lua: *mut lua_State) -> c_int {
             Ok(Err(errno)) => return system_failure(lua, job, errno),
             Err(panic) => panic.raise(lua),
         }
-        ffi::lua_createtable(lua, 0, 2);
-        for (name, function) in [(c"accept", accept as ffi::lua_CFunction), (c"close", close)] {
+        ffi::lua_createtable(lua, 0, 3);
+        for (name, function) in [
+            (c"accept", accept as ffi::lua_CFunction),
+            (c"close", close),
+            (c"fd", descriptor),
+        ] {
             push_function(lua, function, userdata);
             ffi::lua_setfield(lua, -2, name.as_ptr());
         }

@@ -18,6 +18,7 @@ pub use super::guard::guarded;
 use super::keys::KeyCache;
 use super::watchdog::Claim;
 use crate::codec::Tape;
+use crate::sys::heap;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_int, c_void};
 
@@ -151,7 +152,7 @@ pub fn clear(bytes: &mut Vec<u8>) {
 
 #[cold]
 fn give_back(bytes: &mut Vec<u8>) {
-    *bytes = Vec::new();
+    heap::give_back(bytes);
 }
 
 /// Identities (`lua_topointer`) of metatables, compared without touching the stack.
@@ -185,6 +186,8 @@ pub struct State {
     pub identities: Identities,
     /// What this Lua state has of the watchdog.
     pub watchdog: Claim,
+    /// The connection that was asked for last, and how many had been collected then.
+    pub connection: (*const c_void, usize),
 }
 
 impl Default for State {
@@ -202,6 +205,7 @@ impl State {
             finalized: false,
             keys: KeyCache::new(),
             watchdog: Claim::new(),
+            connection: (std::ptr::null(), 0),
             identities: Identities {
                 array: std::ptr::null(),
                 object: std::ptr::null(),

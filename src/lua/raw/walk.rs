@@ -106,6 +106,11 @@ impl<F: Format> Walk<F> {
     pub unsafe fn run(&mut self, index: c_int) -> Result<(), Fail> {
         // SAFETY: by contract; `prepare` made room.
         unsafe {
+            if ffi::lua_type(self.lua, index) == ffi::LUA_TBOOLEAN {
+                // What many results are: nothing is put on the stack for it.
+                let value = ffi::lua_toboolean(self.lua, index) != 0;
+                return Ok(self.format.boolean(self.out(), value)?);
+            }
             ffi::lua_pushvalue(self.lua, index);
             let result = self.value();
             if !matches!(result, Err(Fail::Hook)) {

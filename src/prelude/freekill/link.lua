@@ -134,6 +134,11 @@ function link.start(given)
   local peer = given.peer
   if peer == nil then
     local message, errno
+    if native.zygote then
+      -- Here, as what the environment says is meant for the copy.
+      message, errno = native.module("forked").enter()
+      if message then return nil, message, errno end
+    end
     peer, message, errno = native.module("stdio").stdio(speech(given))
     if not peer then return nil, message, errno end
   end

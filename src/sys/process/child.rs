@@ -130,7 +130,7 @@ impl Child {
         if timeout.is_zero() {
             return Ok(false);
         }
-        Ok(self.watch()?.wait(None, None, Some(timeout))?.end)
+        Ok(self.watch()?.wait(None, None, None, Some(timeout))?.end)
     }
 
     pub(super) fn watch(&self) -> io::Result<Watch> {

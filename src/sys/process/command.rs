@@ -4,8 +4,12 @@
 //! are not close-on-exec, and a pipe that leaks into a child never ends. It refuses to return a process whose program
 //! could not be executed: that is an error here, with its errno.
 
+#![allow(unsafe_code)]
+
 use std::ffi::OsStr;
 use std::io;
+#[cfg(target_os = "linux")]
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -57,6 +61,30 @@ pub fn spawn(command: &Command<'_>) -> Result<Process, SysError> {
             SysError::new(&what, &error, "a limit can be lowered by anybody, and raised by root")
         }
     })
+}
+
+/// Starts `command` with `socket` for its stdin, and with its stderr for its stdout; `input` is our end, if there is one.
+#[cfg(target_os = "linux")]
+pub(in crate::sys) fn with_socket(
+    command: &Command<'_>,
+    socket: OwnedFd,
+    input: Option<OwnedFd>,
+) -> Result<Process, SysError> {
+    abandoned::reap();
+    let fail = |error: io::Error| command.failure(&error);
+    let (reader, errors) = command.errors.open().map_err(fail)?;
+    // SAFETY: 2 is borrowed for this one call; where it is closed the copy fails.
+    let own = unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) };
+    let output = fd::dup_cloexec(errors.as_ref().map_or(own, AsFd::as_fd), libc::STDERR_FILENO + 1).map_err(fail)?;
+    let streams = exec::Streams {
+        input: socket,
+        output,
+        errors,
+    };
+    let pid = exec::start(command, streams).map_err(|failure| match failure {
+        exec::Failure::Start(error) | exec::Failure::Limit(_, error) => fail(error),
+    })?;
+    Process::of(pid, input, None, reader, command.errors).map_err(fail)
 }
 
 fn start(command: &Command<'_>) -> Result<Process, exec::Failure> {

@@ -9,7 +9,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -41,7 +41,7 @@ pub enum Errors {
 
 impl Errors {
     /// Our end and the child's.
-    pub(super) fn open(self) -> io::Result<(Option<OwnedFd>, Option<OwnedFd>)> {
+    pub(in crate::sys) fn open(self) -> io::Result<(Option<OwnedFd>, Option<OwnedFd>)> {
         match self {
             Errors::Inherit => Ok((None, None)),
             Errors::Null => {
@@ -315,11 +315,7 @@ extern "C" fn work(number: *mut libc::c_void) -> *mut libc::c_void {
         let ready = |number: i32| entries.iter().any(|entry| entry.fd == number && entry.revents != 0);
         if entries.is_empty() || ready(woken.as_raw_fd()) {
             let mut bytes = [0; 64];
-            // SAFETY: as above: it is open.
-            if !matches!(
-                fd::read(unsafe { BorrowedFd::borrow_raw(woken.as_raw_fd()) }, &mut bytes),
-                Ok(1..)
-            ) {
+            if !matches!(fd::read(woken.as_fd(), &mut bytes), Ok(1..)) {
                 return ptr::null_mut();
             }
         }

@@ -292,10 +292,14 @@ fn places(candidates: &mut Strings, command: &Command<'_>) -> io::Result<()> {
     }
     let own = command.env.iter().rev().find(|(name, _)| *name == "PATH");
     let path = match own {
-        Some((_, path)) => path.map(OsStr::to_os_string),
-        None => std::env::var_os("PATH"),
+        Some((_, path)) => path.map(|path| path.as_bytes()),
+        // SAFETY: null, or a string that ends with a NUL byte. As for `environ`: nobody may change it meanwhile.
+        None => unsafe {
+            let path = libc::getenv(c"PATH".as_ptr());
+            (!path.is_null()).then(|| CStr::from_ptr(path).to_bytes())
+        },
     };
-    let path = path.as_ref().map_or(&b"/bin:/usr/bin"[..], |path| path.as_bytes());
+    let path = path.unwrap_or(b"/bin:/usr/bin");
     for folder in path.split(|&byte| byte == b':') {
         match folder {
             b"" => candidates.push(&[b"./", name])?,

@@ -24,7 +24,7 @@ pub(super) fn name(place: usize) -> Option<&'static str> {
 
 impl Limits {
     /// Between start and program: set them, or say which one cannot be; errno has the reason.
-    pub(super) fn apply(&self) -> Result<(), libc::c_int> {
+    pub(in crate::sys) fn apply(&self) -> Result<(), libc::c_int> {
         let kinds = [
             libc::RLIMIT_AS,
             libc::RLIMIT_CPU,

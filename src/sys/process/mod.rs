@@ -19,6 +19,8 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 pub use abandoned::reap as reap_abandoned;
+#[cfg(target_os = "linux")]
+pub(super) use command::with_socket;
 pub use command::{spawn, Command};
 pub use errors::Errors;
 pub use limits::Limits;
@@ -56,6 +58,28 @@ pub struct Process {
 }
 
 impl Process {
+    /// Takes charge of a child of this process that somebody else has started, with our ends of its streams.
+    #[cfg(target_os = "linux")]
+    pub(super) fn of(
+        pid: i32,
+        input: Option<OwnedFd>,
+        output: Option<OwnedFd>,
+        reader: Option<OwnedFd>,
+        errors: Errors,
+    ) -> io::Result<Self> {
+        let child = Child::new(pid);
+        let errors = match reader {
+            Some(reader) => Some(errors::follow(reader, errors == Errors::Relay)?),
+            None => None,
+        };
+        Ok(Self {
+            input,
+            output,
+            errors,
+            child,
+        })
+    }
+
     /// The process id. After the end was seen it may belong to somebody else.
     #[must_use]
     pub fn pid(&self) -> i32 {

@@ -31,7 +31,7 @@ impl Watch {
         }
     }
 
-    /// As [`poll::either`], and until the process has ended.
+    /// As [`poll::first_of`], until the process has ended. Where that is asked for again and again, `wake` ends a step.
     ///
     /// # Errors
     /// As [`poll::readable`].
@@ -39,18 +39,19 @@ impl Watch {
         &self,
         input: Option<BorrowedFd<'_>>,
         output: Option<BorrowedFd<'_>>,
+        wake: Option<BorrowedFd<'_>>,
         timeout: Option<Duration>,
     ) -> io::Result<Ready> {
         let Watch::Number(pid) = self else {
-            return poll::first_of(input, output, self.fd(), timeout);
+            return poll::first_of(input, output, self.fd(), wake, timeout);
         };
         let deadline = timeout.and_then(|rest| Instant::now().checked_add(rest));
         loop {
             // Whoever is no child of ours any more was collected.
             let end = system::has_ended(*pid).unwrap_or(true);
-            let rest = deadline.map_or(LOOK, |at| at.saturating_duration_since(Instant::now()));
+            let rest = deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
             let step = if end { Duration::ZERO } else { rest.min(LOOK) };
-            let ready = poll::either(input, output, Some(step))?;
+            let ready = poll::first_of(input, output, None, wake, Some(step))?;
             if end || ready.input || ready.output || rest <= step {
                 return Ok(Ready { end, ..ready });
             }

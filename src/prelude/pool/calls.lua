@@ -1,0 +1,151 @@
+-- Calls to a pool: each goes to one child, or waits until one is free.
+--
+-- It refuses to try a call twice: a child that ends may have done what it was asked.
+local native = ...
+local type, error, tostring, pairs = type, error, tostring, pairs
+local recycles, staff = native.module("pool/recycle"), native.module("pool/staff")
+local local_error, now = native.module("peer").local_error, staff.now
+
+local Pool = {}
+
+local function nobody(self)
+  if self.closing then return local_error("closed", "the pool is closed") end
+  return local_error("closed", "the pool has no child: " .. tostring(self.reason or self.last_reason))
+end
+
+-- Wait until a member is free. It; or nil and an error.
+local function queued(self, key, timeout)
+  local roster, loop = self.roster, self.loop
+  if self.closing or self.state == "failed" and #roster.live == 0 then return nil, nobody(self) end
+  if roster.waiting >= self.backlog then
+    return nil, local_error("busy", ("%d calls wait for a free child already"):format(roster.waiting))
+  end
+  local entry, timer, late = { key = key }, nil, false
+  local member = loop:await(function(resume)
+    entry.go = resume
+    roster:enqueue(entry)
+    if timeout then
+      timer = loop:after(timeout, function()
+        late = true
+        roster:dequeue(entry)
+        resume(nil)
+      end)
+    end
+  end)
+  if timer then timer:cancel() end
+  if member then
+    member.kept = member.kept - 1 -- the place that was kept for this call, which begins now
+    if roster.waiting > 0 and not self.pending then
+      self.pending = loop:after(0, function()
+        self.pending = nil
+        roster:pump()
+      end)
+    end
+    return member
+  end
+  if late then return nil, local_error("timeout", "no child became free within the call's timeout") end
+  return nil, nobody(self)
+end
+
+-- The member for a call with options, and the options without the key and the time that was spent with waiting.
+local function chosen(self, given)
+  if type(given) ~= "table" then
+    error("bad argument #3 to 'call' (table of options or nil expected, got " .. type(given) .. ")", 3)
+  end
+  local key, timeout, roster = given.key, given.timeout, self.roster
+  if timeout ~= nil and type(timeout) ~= "number" then
+    error("fkrpc: option 'timeout' must be a number of seconds, not a " .. type(timeout), 3)
+  end
+  local began, member, err = timeout and now()
+  if key ~= nil then
+    member = roster:keyed(key)
+  elseif roster.waiting == 0 then
+    member = roster:least()
+  end
+  if not member then
+    member, err = queued(self, key, timeout)
+    if not member then return nil, err end
+  end
+  local rest
+  for name, value in pairs(given) do
+    if name ~= "key" then
+      rest = rest or {}
+      rest[name] = value
+    end
+  end
+  if timeout then
+    rest.timeout = timeout - (now() - began)
+    if rest.timeout < 0 then rest.timeout = 0 end
+  end
+  return member, rest
+end
+
+local function after_call(self, member)
+  if member.state == "draining" then
+    member:settle()
+  elseif member.state == "ready" and member.calls >= member.limits.calls then
+    staff.mark(self, member, recycles.why(member.limits, member.calls, 0))
+  end
+  if self.roster.waiting > 0 then self.roster:pump() end
+end
+
+--- Call a method of the child that has the key, or of the one with the fewest calls in flight. `result, err`.
+function Pool:call(method, params, given)
+  local roster, member = self.roster, nil
+  if given ~= nil then
+    member, given = chosen(self, given)
+    if not member then return nil, given end
+  else
+    if roster.waiting == 0 then member = roster:least() end
+    if not member then
+      local err
+      member, err = queued(self)
+      if not member then return nil, err end
+    end
+  end
+  local peer = member.peer
+  local calls = member.calls + 1
+  member.calls = calls
+  local result, err = peer:call(method, params, given)
+  if member.state ~= "ready" or roster.waiting > 0 or calls >= member.limits.calls then after_call(self, member) end
+  return result, err
+end
+
+--- Call a method and return its result; raise the error object if it failed.
+function Pool:must(method, params, given)
+  local result, err = self:call(method, params, given)
+  if err ~= nil then error(err, 0) end
+  return result
+end
+
+--- Tell a child something, chosen as for a call. True, or nil and an error.
+function Pool:notify(method, params, given)
+  local member, err
+  if given ~= nil then
+    member, err = chosen(self, given)
+  else
+    member = self.roster:least()
+    if not member then member, err = queued(self) end
+  end
+  if not member then return nil, err end
+  member.calls = member.calls + 1
+  return member.peer:notify(method, params)
+end
+
+--- Tell every child that takes calls something. The number of those that were told.
+function Pool:broadcast(method, params)
+  local told, live = 0, self.roster.live
+  for i = 1, #live do
+    if live[i].peer:notify(method, params) then told = told + 1 end
+  end
+  return told
+end
+
+--- The room of a key is over: the key stays with no child any more. True if one had it.
+function Pool:release(key)
+  local member = self.roster:release(key)
+  if member then member:settle() end
+  return member ~= nil
+end
+
+return { methods = Pool, nobody = nobody }

@@ -1,0 +1,180 @@
+-- One child of a pool in its life: starting, spare, ready, draining, stopping, gone.
+--
+-- Whatever happens to it comes here from the loop; what that means for the others is said to the pool by `pool:moved`.
+-- It refuses to block: each wait is a timer of the loop.
+local native = ...
+local tostring, pairs, pcall, setmetatable, HUGE = tostring, pairs, pcall, setmetatable, math.huge
+local recycle = native.module("pool/recycle")
+
+local Member = {}
+Member.__index = Member
+
+-- Seconds between two looks at a draining child that something still keeps.
+local LOOK = 0.05
+local TERM, KILL = 15, 9
+
+local function quiet(self)
+  local timer = self.timer
+  if timer then
+    self.timer = nil
+    timer:cancel()
+  end
+end
+
+-- Do something later, unless the member goes on to something else before.
+local function later(self, seconds, what)
+  quiet(self)
+  if seconds < HUGE then
+    self.timer = self.pool.loop:after(seconds, function()
+      self.timer = nil
+      what(self)
+    end)
+  end
+end
+
+-- The child is there no more; `certificate` says how it ended, or why it could not begin.
+local function gone(self, certificate)
+  if self.state == "gone" then return end
+  quiet(self)
+  local was = self.state
+  self.state, self.certificate = "gone", certificate
+  self.pool:moved(self, was)
+end
+
+local function signal(self, number)
+  -- A process that is gone already is heard of by the loop.
+  if self.state == "gone" then return end
+  if number == KILL then self.peer.killed = true end
+  native.process_signal(self.peer.process, number, true)
+end
+
+--- End the child: its input closes, then SIGTERM, then SIGKILL, each `grace` seconds later, to its whole group.
+function Member:stop(failure)
+  local was = self.state
+  if was == "stopping" or was == "gone" then return end
+  local grace = self.pool.grace
+  self.state, self.failure = "stopping", self.failure or failure
+  self.pool:moved(self, was)
+  self.peer.state = "stopping"
+  self.peer:close_stdin()
+  later(self, grace, function()
+    signal(self, TERM)
+    later(self, grace, function() signal(self, KILL) end)
+  end)
+end
+
+-- Nothing is in flight either way, and no room lives in it.
+local function idle(self)
+  local peer = self.peer
+  return native.waiting(self.conn) + self.kept == 0 and self.keys == 0 and (peer.active or 0) == 0
+end
+
+--- Stop a draining child if it is done.
+function Member:settle()
+  if self.state == "draining" and idle(self) then self:stop() end
+end
+
+local function look(self)
+  self:settle()
+  if self.state ~= "draining" then return end
+  if self.until_time and self.pool.now() >= self.until_time then
+    self.pool.roster:unbind(self)
+    return self:stop()
+  end
+  later(self, LOOK, look)
+end
+
+--- Take no new calls, finish those in flight and the rooms whose keys it has, then stop.
+function Member:drain(why, text)
+  local was = self.state
+  if was ~= "ready" and was ~= "spare" then return end
+  self.state, self.why, self.text = "draining", why, text
+  local patience = self.pool.drain_timeout
+  self.until_time = patience and self.pool.now() + patience
+  self.pool:moved(self, was)
+  self:settle()
+  if self.state == "draining" then later(self, LOOK, look) end
+end
+
+-- It can take calls.
+local function ready(self)
+  if self.state ~= "starting" then return end
+  quiet(self)
+  self.state = "spare"
+  self.pool:moved(self, "starting")
+end
+
+-- It did not become ready; what it says with its end, or did not say, is part of the reason.
+local function failed(self, reason)
+  if self.state ~= "starting" then return end
+  self.failure = reason
+  quiet(self)
+  signal(self, KILL)
+end
+
+-- Wait for it to be ready, as the option `handshake` says.
+local function shake_hands(self, handshake, patience, own)
+  local peer = self.peer
+  if handshake == nil then return ready(self) end
+  later(self, patience, function() failed(self, ("not ready after %g s"):format(patience)) end)
+  if handshake == "hello" then
+    peer:on("hello", function(params, ctx)
+      ready(self)
+      if own then return own(params, ctx) end
+    end)
+    return
+  end
+  local deadline = self.pool.now() + patience
+  self.pool.loop:go(function()
+    local fine, result, message = pcall(handshake, peer, deadline)
+    if not fine then return failed(self, "the handshake failed: " .. tostring(result)) end
+    if not result then
+      return failed(self, "the handshake failed" .. (message ~= nil and ": " .. tostring(message) or ""))
+    end
+    ready(self)
+  end)
+end
+
+--- Why it should be replaced; nil if it should not. Its private memory is looked at when there is a limit for it.
+function Member:overdue(now)
+  local limits, memory = self.limits, nil
+  if limits.memory then
+    local info = self.peer:info()
+    memory = info and (info.private or info.rss)
+    self.memory = memory
+  end
+  return recycle.why(limits, self.calls, now - self.born, memory)
+end
+
+-- The conversation is over, and the process may still be there: it closed its output, or takes its time to free what
+-- it had. It is waited for, and made to end.
+local function silent(self)
+  local peer, watch = self.peer, nil
+  local function look_at_it()
+    if not peer:reap() then return end
+    watch:cancel()
+    peer:close()
+  end
+  if peer:reap() then return peer:close() end
+  local fd = native.process_fd(peer.process)
+  watch = fd and self.pool.loop:watch(fd, "r", look_at_it) or self.pool.loop:every(LOOK, look_at_it)
+  if self.state ~= "stopping" then self:stop("closed its output") end
+end
+
+--- Start one. The member; or nil, message, errno if there is no such process.
+local function start(pool, launch, shake)
+  local peer, message, errno = launch()
+  if not peer then return nil, message, errno end
+  local self = setmetatable({
+    pool = pool, peer = peer, conn = peer.conn, kept = 0, pid = peer.pid, state = "starting",
+    generation = pool.generation, calls = 0, keys = 0,
+    born = pool.now(), limits = pool.recycle:limits(), serial = pool.serial,
+  }, Member)
+  peer.owned = true -- with what it starts itself
+  peer.on_death = function(_, certificate) gone(self, certificate) end
+  for name, handler in pairs(pool.handlers) do peer:on(name, handler) end
+  pool.loop:add(peer, { on_end = function() silent(self) end })
+  return self, function() shake_hands(self, shake.how, shake.patience, pool.handlers.hello) end
+end
+
+return { start = start }

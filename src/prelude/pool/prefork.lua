@@ -1,0 +1,88 @@
+-- Children that are copies of one process that has loaded the program: option `prefork` of a pool.
+--
+-- It refuses to block the loop while a program loads: until that is done no child is started.
+local native = ...
+local tostring, type, error = tostring, type, error
+local zygotes = native.module("zygote")
+
+local prefork = {}
+
+-- Seconds between two looks at a program that loads.
+local LOOK = 0.005
+
+-- A process that loads the program, with the options that are for all copies of it.
+local function start(pool)
+  local given = pool.given
+  local command = given.command
+  if not command then
+    command = {}
+    for i = 1, #given do command[i] = given[i] end
+  end
+  return zygotes.zygote{ command = command, env = given.env, cwd = given.cwd, stderr = given.stderr }
+end
+
+-- Call `done(zygote)` when it has loaded, or `done(nil, message)`; none of it when the pool is closed before.
+local function load(pool, done)
+  local zygote, message = start(pool)
+  if not zygote then return done(nil, message) end
+  pool.loop:go(function()
+    local ready, why
+    repeat
+      ready, why = zygote:ready(0)
+      if ready == false then pool.loop:sleep(LOOK) end
+    until ready ~= false or pool.closing
+    if pool.closing or not ready then zygote:close() end
+    if not pool.closing then done(ready and zygote or nil, why) end
+  end)
+end
+
+--- Let a new pool start its children so; the first program is waited for. True; or nil, message, errno.
+function prefork.install(pool, wanted)
+  if type(wanted) ~= "boolean" then
+    error("fkrpc.pool: option 'prefork' must be a boolean, not a " .. type(wanted), 3)
+  end
+  local zygote, message, errno = start(pool)
+  if not zygote then return nil, message, errno end
+  local ready
+  ready, message, errno = zygote:ready(pool.shake.patience)
+  if not ready then
+    zygote:close()
+    return nil, message or tostring(zygote) .. " did not load its program in time", errno
+  end
+
+  function pool.launch()
+    local given = {}
+    for name, value in next, pool.given do
+      if type(name) == "string" and name ~= "command" and name ~= "env" and name ~= "cwd" then given[name] = value end
+    end
+    local child, why, number = zygote:spawn(given)
+    if not child and zygote.dead and not pool.hold then
+      -- Another is loaded meanwhile; the pool tries again when it is there.
+      pool.hold = true
+      load(pool, function(another, reason)
+        pool.hold = nil
+        if another then zygote = another else pool.last_reason = reason end
+        pool:again()
+      end)
+    end
+    return child, why, number
+  end
+
+  --- Load the program anew; then call `go_on()`, or `go_on(message)` if that was not to be.
+  function pool.renew(go_on)
+    load(pool, function(another, reason)
+      if another then
+        zygote:close()
+        zygote = another
+      end
+      go_on(reason)
+    end)
+  end
+
+  function pool.zygote()
+    return zygote
+  end
+  return true
+end
+
+return prefork
