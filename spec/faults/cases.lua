@@ -126,7 +126,7 @@ end, function()
   connected()
   assert(native.send_raw(left, '{"jsonrpc":"2.0","id":9,"method":"n","params":[1]}\n'))
   for _, most in ipairs({ 1000000, 65500, 8000 }) do -- the limits of Lua 5.2 to 5.4, LuaJIT and Lua 5.1
-    for count = most - 10, most - 300, -4 do
+    for count = most - 10, most - 300, -1 do
       -- Deeper in the C stack than the call that finds it: by that it is known to be over.
       local _, fine, message = pcall(pcall, function() receive(right, served, 0, false, unpack(many, 1, count)) end)
       if fine then break end -- there was room
