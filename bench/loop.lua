@@ -34,7 +34,7 @@ for i = 1, CHILDREN do
 end
 local child = children[1]
 
-local PARAMS = { "a request of the usual size, which the other end sends back as it is: 150 bytes of JSON" }
+local PARAMS = { "a request of the usual size, whose other end sends it back as it is: 150 bytes, more or less" }
 
 -- Microseconds a call.
 local function calls(count)

@@ -77,14 +77,14 @@ case("a loop's set", function()
   set.join(right, served)
   assert(native.begin(left, handlers, "n", { 1 }) == 1)
   assert(select(3, native.call(left, handlers, "n", nil, {}, {}, 0)) == true) -- nobody's coroutine
-  local _, slot, handler
+  local place_of, slot, handler
   for _ = 1, 3 do -- the first to be looked at has nothing
-    _, slot, handler = set.wait(0)
+    place_of, slot, handler = set.wait(0)
     if slot then break end
-    _, slot, handler = set.take()
+    place_of, slot, handler = set.take()
     if slot then break end
   end
-  assert(slot and handler)
+  assert(place_of and slot and handler)
   native.reply(right, served, slot, { 1 })
   local watch = set.watch(0, 1)
   set.change(watch, 0, 0, false)
@@ -126,7 +126,7 @@ end, function()
   connected()
   assert(native.send_raw(left, '{"jsonrpc":"2.0","id":9,"method":"n","params":[1]}\n'))
   for _, most in ipairs({ 1000000, 65500, 8000 }) do -- the limits of Lua 5.2 to 5.4, LuaJIT and Lua 5.1
-    for count = most - 10, most - 300, -4 do
+    for count = most - 10, most - 300, -1 do
       -- Deeper in the C stack than the call that finds it: by that it is known to be over.
       local _, fine, message = pcall(pcall, function() receive(right, served, 0, false, unpack(many, 1, count)) end)
       if fine then break end -- there was room
