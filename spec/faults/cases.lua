@@ -72,6 +72,11 @@ case("receive and reply", function()
 end, connected)
 local set
 case("poller", function() assert(native.poller().close) end)
+case("a poller that is collected", function()
+  assert(native.poller())
+  collectgarbage()
+  collectgarbage()
+end)
 case("a loop's set", function()
   local place = set.join(left, handlers)
   set.join(right, served)
@@ -124,7 +129,8 @@ case("receive, after a request was lost", function()
   assert(native.take(left):find('"id":9', 1, true))
 end, function()
   connected()
-  assert(native.send_raw(left, '{"jsonrpc":"2.0","id":9,"method":"n","params":[1]}\n'))
+  assert(native.send_raw(left, '{"jsonrpc":"2.0","id":9,"method":"n","params":' .. ("["):rep(30) .. ("]"):rep(30)
+    .. "}\n"))
   for _, most in ipairs({ 1000000, 65500, 8000 }) do -- the limits of Lua 5.2 to 5.4, LuaJIT and Lua 5.1
     for count = most - 10, most - 300, -1 do
       -- Deeper in the C stack than the call that finds it: by that it is known to be over.

@@ -130,6 +130,8 @@ pub struct Poller {
     pub alarm: Option<i64>,
     /// Signals that the set itself wants to hear of.
     pub guard: Option<signals::Guard>,
+    /// Why the last wait failed, for whoever raises it.
+    pub failure: String,
     hears: bool,
 }
 
@@ -152,6 +154,7 @@ impl Poller {
             share: 0,
             alarm: None,
             guard: None,
+            failure: String::new(),
             hears: false,
         })
     }

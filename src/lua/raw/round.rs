@@ -105,7 +105,7 @@ pub unsafe extern "C-unwind" fn wait(lua: *mut lua_State) -> c_int {
     unsafe {
         ffi::lua_settop(lua, 1);
         let (poller, deadline) = (poller(lua), kept_deadline(lua, 1));
-        let waited = guarded(|| (*poller).wait(deadline).map_err(errno_of));
+        let waited = guarded(|| (*poller).wait(deadline).map_err(|error| errno_of(&mut *poller, error)));
         end_wait(lua, poller, waited, &marker)
     }
 }
@@ -123,7 +123,9 @@ pub unsafe extern "C-unwind" fn listen(lua: *mut lua_State) -> c_int {
             if (*poller).is_due() {
                 return Ok(());
             }
-            (*poller).wait((*poller).alarm).map_err(errno_of)
+            (*poller)
+                .wait((*poller).alarm)
+                .map_err(|error| errno_of(&mut *poller, error))
         });
         end_wait(lua, poller, waited, &marker)
     }
@@ -141,11 +143,10 @@ pub unsafe extern "C-unwind" fn alarm(lua: *mut lua_State) -> c_int {
     0
 }
 
-fn errno_of(error: io::Error) -> i32 {
-    match error.kind() {
-        io::ErrorKind::OutOfMemory => libc::ENOMEM,
-        _ => error.raw_os_error().unwrap_or(libc::EIO),
-    }
+/// What went wrong, which the poller keeps to be told.
+fn errno_of(poller: &mut Poller, error: io::Error) -> i32 {
+    poller.failure = text::string(format_args!("fkrpc: the loop cannot wait: {}", describe(&error)));
+    error.raw_os_error().unwrap_or(libc::EIO)
 }
 
 /// The end of a function that has waited.
@@ -165,17 +166,7 @@ unsafe fn end_wait(
                 wants_to_run(lua);
                 0
             }
-            Ok(Err(errno)) => {
-                let job = enter(lua, marker);
-                let told = guarded(|| {
-                    let why = describe(&io::Error::from_raw_os_error(errno));
-                    (*job).message = text::string(format_args!("fkrpc: the loop cannot wait: {why}"));
-                });
-                if let Err(panic) = told {
-                    panic.raise(lua);
-                }
-                raise(lua, (*job).message.as_bytes())
-            }
+            Ok(Err(_)) => raise(lua, (*poller).failure.as_bytes()),
             Err(panic) => panic.raise(lua),
         }
     }
