@@ -113,7 +113,7 @@ describe("fkrpc top", function()
     assert.equal(0, result.code, result.err)
     assert.truthy(result.out:find("generation 1, 2 children for 2 places", 1, true), result.out)
     for _, child in ipairs(pool:info().children) do
-      assert.truthy(result.out:find(("\n%8d    1 ready"):format(child.pid), 1, true), result.out)
+      assert.truthy(result.out:find(("\n%7d   1 ready"):format(child.pid), 1, true), result.out)
     end
   end)
 

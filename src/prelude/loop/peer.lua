@@ -124,6 +124,15 @@ local function let_in(peer)
   end
 end
 
+-- What could not be sent says how the process has ended. It closes its pipes before it can be collected; the loop goes
+-- on in that moment.
+local function unsent(self, err, method)
+  if rawget(err, "code") ~= "closed" or rawget(err, "data") or not self.mourn then return end
+  if err.message:find("cannot write", 1, true) ~= 1 then return end
+  if self.loop and not self.certificate then self:outlast(PATIENCE / 1e6) end
+  self:mourn(err, method)
+end
+
 -- The way of a call that cannot leave its coroutine, or has options.
 local function call(self, method, params, options)
   local loop = self.loop
@@ -142,7 +151,10 @@ local function call(self, method, params, options)
   end
   local id, err = begin(self.conn, self.handlers, method, params)
   while id == nil do
-    if err then return nil, err end
+    if err then
+      unsent(self, err, method)
+      return nil, err
+    end
     wait_for_room(self, co)
     if self.loop ~= loop then return self:call(method, params, options) end
     id, err = begin(self.conn, self.handlers, method, params)
@@ -185,6 +197,7 @@ function Joined:call(method, params, options)
   local result, err, slowly = send_and_leave(self.conn, self.handlers, method, params, self.owners, self.waits, WAITING)
   if slowly then return call(self, method, params) end
   if result == CANCELLED then error(scheduler.cancellation(), 0) end
+  if err ~= nil then unsent(self, err, method) end
   return result, err
 end
 
@@ -196,6 +209,7 @@ end
 
 function Joined:notify(method, params)
   local sent, err = native.notify(self.conn, self.handlers, method, params)
+  if err then unsent(self, err) end
   if err ~= false then return sent, err end
   wait_for_room(self, leavable(self.loop))
   return self:notify(method, params)
