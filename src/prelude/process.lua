@@ -58,7 +58,7 @@ local function limit_of(given, name, least, most)
   local value = given[name]
   if value ~= nil and (type(value) ~= "number" or value % 1 ~= 0 or value < least or value > most) then
     error(("fkrpc.spawn: option 'limits.%s' must be an integer from %d to %.0f, not %s"):format(name, least, most,
-      type(value) == "number" and tostring(value) or "a " .. type(value)), 5)
+      type(value) == "number" and tostring(value) or "a " .. type(value)), 4)
   end
   return value
 end
