@@ -300,8 +300,8 @@ end
 Loop.__close = Loop.close
 
 --- A loop with nothing in it.
-local function loop(given)
-  if given ~= nil then bad(1, "loop", "nothing", type(given)) end
+local function loop(...)
+  if (...) ~= nil then bad(1, "loop", "nothing", type((...))) end
   local set = native.poller()
   local self = setmetatable({
     set = set, listen = set.listen, places = {}, peers = {}, memory = {}, sources = 0, special = true, rush = true,

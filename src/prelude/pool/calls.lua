@@ -69,7 +69,7 @@ local function chosen(self, given)
   if timeout ~= nil and type(timeout) ~= "number" then
     error("fkrpc: option 'timeout' must be a number of seconds, not a " .. type(timeout), 3)
   end
-  if timeout and not (timeout >= 0) then timeout = 0 end
+  if timeout and (timeout < 0 or timeout ~= timeout) then timeout = 0 end
   if key ~= key then error("fkrpc: option 'key' is not a number (NaN), which equals no key", 3) end
   local began, member, err = timeout and now()
   if key ~= nil then
