@@ -86,7 +86,7 @@ end
 -- An error of a call that has no reply to expect: a "closed" says how the process ended, or that it has not. The peer
 -- calls this.
 local function mourn(self, err, method)
-  if getmetatable(err) ~= local_error or rawget(err, "code") ~= "closed" or rawget(err, "data") then return end
+  if getmetatable(err) ~= local_error or rawget(err, "code") ~= "closed" then return end
   -- What was closed here says nothing about the child.
   local ours = (self.closed or self.asked) and err.message == "the connection is closed"
   local certificate = look(self, (ours or self.mourned) and 0 or SETTLING, method)

@@ -124,13 +124,13 @@ local function let_in(peer)
   end
 end
 
--- What could not be sent says how the process has ended. It closes its pipes before it can be collected; the loop goes
--- on in that moment.
+-- What could not be sent to a child says how that has ended, which is known in a moment.
 local function unsent(self, err, method)
-  if rawget(err, "code") ~= "closed" or rawget(err, "data") or not self.mourn then return end
-  if err.message:find("cannot write", 1, true) ~= 1 then return end
-  if self.loop and not self.certificate then self:outlast(PATIENCE / 1e6) end
-  self:mourn(err, method)
+  if self.loop and self.mourn and rawget(err, "code") == "closed" and rawget(err, "data") == nil then
+    self:outlast(PATIENCE / 1e6)
+    self:mourn(err, method)
+  end
+  return nil, err
 end
 
 -- The way of a call that cannot leave its coroutine, or has options.
@@ -151,10 +151,7 @@ local function call(self, method, params, options)
   end
   local id, err = begin(self.conn, self.handlers, method, params)
   while id == nil do
-    if err then
-      unsent(self, err, method)
-      return nil, err
-    end
+    if err then return unsent(self, err, method) end
     wait_for_room(self, co)
     if self.loop ~= loop then return self:call(method, params, options) end
     id, err = begin(self.conn, self.handlers, method, params)
@@ -197,7 +194,7 @@ function Joined:call(method, params, options)
   local result, err, slowly = send_and_leave(self.conn, self.handlers, method, params, self.owners, self.waits, WAITING)
   if slowly then return call(self, method, params) end
   if result == CANCELLED then error(scheduler.cancellation(), 0) end
-  if err ~= nil then unsent(self, err, method) end
+  if err ~= nil then return unsent(self, err, method) end
   return result, err
 end
 
@@ -209,8 +206,8 @@ end
 
 function Joined:notify(method, params)
   local sent, err = native.notify(self.conn, self.handlers, method, params)
-  if err then unsent(self, err) end
-  if err ~= false then return sent, err end
+  if err then return unsent(self, err) end
+  if err == nil then return sent end
   wait_for_room(self, leavable(self.loop))
   return self:notify(method, params)
 end

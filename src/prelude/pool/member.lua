@@ -171,10 +171,11 @@ local function start(pool, launch, shake)
   end
   if not peer then return nil, message, errno end
   local self = setmetatable({
-    pool = pool, peer = peer, conn = peer.conn, kept = 0, pid = peer.pid, state = "starting",
+    pool = pool, peer = peer, conn = peer.conn, kept = 0, load = 0, pid = peer.pid, state = "starting",
     generation = pool.generation, calls = 0, keys = 0,
     born = pool.now(), limits = pool.recycle:limits(), serial = pool.serial,
   }, Member)
+  self.most = self.limits.calls
   peer.owned = true -- with what it starts itself
   peer.on_death = function(_, certificate) gone(self, certificate) end
   for name, handler in pairs(pool.handlers) do peer:on(name, handler) end
