@@ -163,7 +163,12 @@ end
 
 --- Start one. The member; or nil, message, errno if there is no such process.
 local function start(pool, launch, shake)
-  local peer, message, errno = launch()
+  -- Wrong options raise; `reload` brings them here from a timer, where nobody would hear of it.
+  local fine, peer, message, errno = pcall(launch)
+  if not fine then
+    pool.mistake = tostring(peer):gsub("^fkrpc%.[%w_/]+:%d+: ", "")
+    return nil, pool.mistake
+  end
   if not peer then return nil, message, errno end
   local self = setmetatable({
     pool = pool, peer = peer, conn = peer.conn, kept = 0, load = 0, pid = peer.pid, state = "starting",

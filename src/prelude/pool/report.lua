@@ -22,7 +22,7 @@ local function of_member(member, now)
   local child = member.peer:info() or {}
   local stats = member.peer:stats()
   return {
-    pid = member.pid, standin = child.standin, generation = member.generation, state = member.state,
+    pid = member.pid, worker = child.worker, generation = member.generation, state = member.state,
     marked = member.marked, event = member.event, age = now - member.born, calls = member.calls,
     inflight = native.waiting(member.conn) + member.kept, keys = member.keys, rate = rate_of(member, now),
     rss = child.rss,
