@@ -40,7 +40,8 @@ describe("an error in CBOR", function()
   end)
 
   it("has byte strings where that is no UTF-8", function()
-    local bytes = answer("\1", nil, function() return nil, fkrpc.error({ code = 1, message = "\255", data = "\254" }) end)
+    local function refuse() return nil, fkrpc.error({ code = 1, message = "\255", data = "\254" }) end
+    local bytes = answer("\1", nil, refuse)
     assert.truthy(bytes:find("gmessageA\255", 1, true))
     assert.truthy(bytes:find("ddataA\254", 1, true))
   end)

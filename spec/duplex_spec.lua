@@ -92,6 +92,12 @@ describe("an end that does not read", function()
     assert.equal(0, programs.ended(peer).code)
   end)
 
+  it("has no send_timeout of no seconds", function()
+    for _, seconds in ipairs({ 0, -1, 0 / 0, "1" }) do
+      assert.error_matches(function() fkrpc.pair({ send_timeout = seconds }) end, "must be seconds, more than 0, not ")
+    end
+  end)
+
   it("is given up after send_timeout seconds without a byte moved", function()
     local peer = child([[ os.execute("sleep 100") ]], { send_timeout = 0.2 })
     local sent, err = peer:notify("n", { ("x"):rep(1e6) })
@@ -203,6 +209,10 @@ describe("max_frame", function()
     assert.equal("pong", found[1].result)
     assert.equal(-32600, found[2].error.code)
     assert.equal("pong", found[3].result)
+  end)
+
+  it("is an integer, which its error says beside what was given", function()
+    assert.error_matches(function() fkrpc.pair({ max_frame = "1M" }) end, 'an integer from 512 to %d+, not "1M"')
   end)
 
   it("leaves room for the refusal of a message, so that two ends do not refuse each other's for ever", function()

@@ -178,8 +178,14 @@ mod tests {
     #[test]
     fn the_member_that_is_cut_off_becomes_null() {
         assert_eq!(json(r#"{"id":1,"result":"xx"#).unwrap(), r#"{"id":1,"result":null}"#);
-        assert_eq!(json(r#"{"id":1,"result":{"a":[1,"#).unwrap(), r#"{"id":1,"result":null}"#);
-        assert_eq!(json(r#"{"a":":,\"{","b":{"c":1},"d"#).unwrap(), r#"{"a":":,\"{","b":{"c":1}}"#);
+        assert_eq!(
+            json(r#"{"id":1,"result":{"a":[1,"#).unwrap(),
+            r#"{"id":1,"result":null}"#
+        );
+        assert_eq!(
+            json(r#"{"a":":,\"{","b":{"c":1},"d"#).unwrap(),
+            r#"{"a":":,\"{","b":{"c":1}}"#
+        );
     }
 
     #[test]

@@ -91,7 +91,9 @@ pub(super) fn string_end(source: &[u8], at: usize, len: u64) -> Result<usize, Co
 #[must_use]
 pub fn is_text(source: &[u8], offset: usize, len: usize) -> bool {
     [0, 1, 2, 4, 8].into_iter().any(|width| {
-        let Some(at) = offset.checked_sub(1 + width) else { return false };
+        let Some(at) = offset.checked_sub(1 + width) else {
+            return false;
+        };
         let (major, info) = split(source.get(at).copied().unwrap_or_default());
         major == TEXT && argument(source, at, info) == Ok((len as u64, offset)) // OK because usize is at most 64 bits
     })
