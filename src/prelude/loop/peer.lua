@@ -185,7 +185,7 @@ local function call(self, method, params, options)
       wait.err = why
     end
   end
-  if options ~= nil then cancel.finish(self, id, params, listener, token, wait.err) end
+  if options ~= nil then cancel.finish(self, id, params, listener, token, wait.err, method) end
   return wait.result, wait.err
 end
 
