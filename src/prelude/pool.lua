@@ -220,7 +220,7 @@ local function pool(given)
     drain_timeout = seconds(given, "drain_timeout"),
     moved = staff.moved, given = of_child, handlers = handlers, listeners = {}, members = {},
     counts = {}, serial = 0, generation = 1,
-    debt = 0, state = "running", now = now, born = now(), looked = now(), gone_calls = 0,
+    debt = 0, state = "running", now = now, born = now(), gone_calls = 0,
   }, Pool)
   local most = options.integer("pool", given, "concurrency", nil, 1, 2 ^ 31)
   self.roster = rosters.new(most or HUGE)
@@ -249,7 +249,10 @@ local function pool(given)
       return nil, message, errno
     end
   end
-  self.ticker = self.loop:every(seconds(given, "check", 1), function() staff.look(self) end)
+  local check = seconds(given, "check", 1)
+  if self.recycle.memory or self.recycle.age then
+    self.ticker = self.loop:every(check, function() staff.look(self) end)
+  end
   reconcile(self)
   return self
 end

@@ -167,14 +167,10 @@ local function mark(self, member, why, text)
   reconcile(self)
 end
 
--- Look at the children: what they hold, and how much they do.
+-- Look at the children: what they hold, and how old they are.
 local function look(self)
   local time = now()
-  local passed = time - self.looked
-  self.looked = time
   for member in pairs(self.members) do
-    member.rate = (member.calls - (member.counted or 0)) / passed
-    member.counted = member.calls
     if member.state == "ready" and not member.marked then
       local why, text = member:overdue(time)
       if why then
