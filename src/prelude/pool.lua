@@ -90,6 +90,14 @@ end
 function Pool:reload(changes)
   if self.closing then return nil, "the pool is closed" end
   if changes ~= nil then
+    if type(changes) ~= "table" then
+      error("bad argument #1 to 'reload' (table of options expected, got " .. type(changes) .. ")", 2)
+    end
+    for name in pairs(changes) do
+      if OWN[name] then
+        error("fkrpc.pool: option '" .. name .. "' is the pool's own; a reload changes those of its children", 2)
+      end
+    end
     options.check("pool", changes, process.known)
     if changes.command or changes[1] then self.given.command = process.command_of(changes, "pool") end
     for name, value in pairs(changes) do
@@ -143,11 +151,24 @@ function Pool:wait(timeout)
   return nil, ("%d of %d children are ready"):format(#self.roster.live, self.size)
 end
 
+-- Wait until the last child has ended.
+local function outlast(self)
+  if next_of(self.members) == nil then return end
+  if self.loop.closed then
+    -- Nobody else looks after them any more.
+    for member in pairs(self.members) do member.peer:stop({ grace = self.grace, terminate = self.grace }) end
+    return
+  end
+  self.loop:await(function(resume) self.closers[#self.closers + 1] = resume end)
+end
+
 --- Stop all children and wait for their ends. Calls that wait for a child fail. Twice does no harm.
 function Pool:close()
-  if self.closing then return end
-  local resume_all = function() end
-  self.closing = function() resume_all() end
+  if self.closing then return outlast(self) end
+  self.closers = {}
+  function self.closing()
+    for i = 1, #self.closers do self.closers[i]() end
+  end
   self.state = "closed"
   for _, timer in pairs{ self.retry or false, self.pending or false, self.ticker or false } do
     if timer then timer:cancel() end
@@ -157,10 +178,10 @@ function Pool:close()
     for i = 1, #self.waiters do self.waiters[i]() end
     self.waiters = nil
   end
-  for member in pairs(self.members) do member:stop() end
-  if next_of(self.members) ~= nil then
-    self.loop:await(function(resume) resume_all = resume end)
+  if not self.loop.closed then
+    for member in pairs(self.members) do member:stop() end
   end
+  outlast(self)
   if self.zygote then self.zygote():close() end
   if self.on_closed then self.on_closed() end
   if self.own_loop then self.loop:close() end
@@ -204,12 +225,18 @@ local function pool(given)
   if handshake ~= nil and handshake ~= "hello" and type(handshake) ~= "function" then
     error("fkrpc.pool: option 'handshake' must be \"hello\" or a function", 2)
   end
+  local loop, control = given.loop, options.typed("pool", given, "control", "string")
+  if loop ~= nil and (type(loop) ~= "table" or not loop.await or loop.closed) then
+    error("fkrpc.pool: option 'loop' must be an fkrpc.loop() that is open, not "
+      .. (type(loop) == "table" and tostring(loop) or "a " .. type(loop)), 2)
+  end
   local random = native.module("random")()
   local of_child = {}
   for name, value in pairs(given) do
     if type(name) == "string" and not OWN[name] then of_child[name] = value end
   end
   of_child.command = process.command_of(given, "pool")
+  if control and of_child.latency == nil then of_child.latency = true end -- `fkrpc top` shows it
   local self = setmetatable({
     size = options.integer("pool", given, "size", 1, 1, 1000),
     warm = options.integer("pool", given, "warm", 0, 0, 1000),
@@ -220,11 +247,10 @@ local function pool(given)
     drain_timeout = seconds(given, "drain_timeout"),
     moved = staff.moved, given = of_child, handlers = handlers, listeners = {}, members = {},
     counts = {}, serial = 0, generation = 1,
-    debt = 0, state = "running", now = now, born = now(), looked = now(), gone_calls = 0,
+    debt = 0, state = "running", now = now, born = now(), gone_calls = 0,
   }, Pool)
   local most = options.integer("pool", given, "concurrency", nil, 1, 2 ^ 31)
   self.roster = rosters.new(most or HUGE)
-  local loop = given.loop
   self.own_loop = loop == nil
   self.loop = loop or native.module("loop").loop()
   function self.launch()
@@ -239,9 +265,9 @@ local function pool(given)
   if started then started, message, errno = staff.start(self) end
   if not started then
     if self.own_loop then self.loop:close() end
+    if self.mistake then error(self.mistake, 2) end
     return nil, message, errno
   end
-  local control = options.typed("pool", given, "control", "string")
   if control then
     self.on_closed, message, errno = native.module("pool/control").open(self, control)
     if not self.on_closed then
@@ -249,7 +275,10 @@ local function pool(given)
       return nil, message, errno
     end
   end
-  self.ticker = self.loop:every(seconds(given, "check", 1), function() staff.look(self) end)
+  local check = seconds(given, "check", 1)
+  if self.recycle.memory or self.recycle.age then
+    self.ticker = self.loop:every(check, function() staff.look(self) end)
+  end
   reconcile(self)
   return self
 end

@@ -127,6 +127,15 @@ local function let_in(peer)
   end
 end
 
+-- What could not be sent to a child says how that has ended, which is known in a moment.
+local function unsent(self, err, method)
+  if self.loop and self.mourn and rawget(err, "code") == "closed" and rawget(err, "data") == nil then
+    self:outlast(PATIENCE / 1e6)
+    self:mourn(err, method)
+  end
+  return nil, err
+end
+
 -- The way of a call that cannot leave its coroutine, or has options.
 local function call(self, method, params, options)
   local loop = self.loop
@@ -145,7 +154,7 @@ local function call(self, method, params, options)
   end
   local id, err = begin(self.conn, self.handlers, method, params)
   while id == nil do
-    if err then return nil, err end
+    if err then return unsent(self, err, method) end
     wait_for_room(self, co)
     if self.loop ~= loop then return self:call(method, params, options) end
     id, err = begin(self.conn, self.handlers, method, params)
@@ -179,7 +188,7 @@ local function call(self, method, params, options)
       wait.err = why
     end
   end
-  if options ~= nil then cancel.finish(self, id, params, listener, token, wait.err) end
+  if options ~= nil then cancel.finish(self, id, params, listener, token, wait.err, method) end
   return wait.result, wait.err
 end
 
@@ -188,6 +197,7 @@ function Joined:call(method, params, options)
   local result, err, slowly = send_and_leave(self.conn, self.handlers, method, params, self.owners, self.waits, WAITING)
   if slowly then return call(self, method, params) end
   if result == CANCELLED then error(scheduler.cancellation(), 0) end
+  if err ~= nil then return unsent(self, err, method) end
   return result, err
 end
 
@@ -199,7 +209,8 @@ end
 
 function Joined:notify(method, params)
   local sent, err = native.notify(self.conn, self.handlers, method, params)
-  if err ~= false then return sent, err end
+  if err then return unsent(self, err) end
+  if err == nil then return sent end
   wait_for_room(self, leavable(self.loop))
   return self:notify(method, params)
 end

@@ -3,6 +3,7 @@
 -- It refuses to try a call twice: a child that ends may have done what it was asked.
 local native = ...
 local type, error, tostring, pairs = type, error, tostring, pairs
+local options = native.module("options")
 local recycles, staff = native.module("pool/recycle"), native.module("pool/staff")
 local local_error, now = native.module("peer").local_error, staff.now
 
@@ -11,6 +12,13 @@ local Pool = {}
 local function nobody(self)
   if self.closing then return local_error("closed", "the pool is closed") end
   return local_error("closed", "the pool has no child: " .. tostring(self.reason or self.last_reason))
+end
+
+-- What a call may say that has waited too long.
+local function late_of(self)
+  if #self.roster.live > 0 then return "no child became free within the call's timeout" end
+  return "no child became ready within the call's timeout"
+    .. (self.last_reason and "; the last one: " .. tostring(self.last_reason) or "")
 end
 
 -- Wait until a member is free. It; or nil and an error.
@@ -43,19 +51,26 @@ local function queued(self, key, timeout)
     end
     return member
   end
-  if late then return nil, local_error("timeout", "no child became free within the call's timeout") end
+  if late then return nil, local_error("timeout", late_of(self)) end
   return nil, nobody(self)
 end
+
+local KNOWN = options.set("key", "timeout", "cancel", "on_progress")
 
 -- The member for a call with options, and the options without the key and the time that was spent with waiting.
 local function chosen(self, given)
   if type(given) ~= "table" then
     error("bad argument #3 to 'call' (table of options or nil expected, got " .. type(given) .. ")", 3)
   end
+  for name in pairs(given) do
+    if not KNOWN[name] then error("fkrpc: unknown option '" .. tostring(name) .. "' for a call", 3) end
+  end
   local key, timeout, roster = given.key, given.timeout, self.roster
   if timeout ~= nil and type(timeout) ~= "number" then
     error("fkrpc: option 'timeout' must be a number of seconds, not a " .. type(timeout), 3)
   end
+  if timeout and (timeout < 0 or timeout ~= timeout) then timeout = 0 end
+  if key ~= key then error("fkrpc: option 'key' is not a number (NaN), which equals no key", 3) end
   local began, member, err = timeout and now()
   if key ~= nil then
     member = roster:keyed(key)
@@ -83,15 +98,37 @@ end
 local function after_call(self, member)
   if member.state == "draining" then
     member:settle()
-  elseif member.state == "ready" and member.calls >= member.limits.calls then
+  elseif member.state == "ready" and member.calls >= member.most then
     staff.mark(self, member, recycles.why(member.limits, member.calls, 0))
   end
   if self.roster.waiting > 0 then self.roster:pump() end
 end
 
+-- What the peer would say of a call's arguments, it says of the caller's line.
+local function check_method(self, method, name)
+  if type(self) ~= "table" or not self.roster then
+    error("fkrpc: this is no pool; call the method with a colon: pool:" .. name .. "(...)", 3)
+  end
+  error("bad argument #1 to '" .. name .. "' (method name expected, got " .. type(method) .. ")", 3)
+end
+
 --- Call a method of the child that has the key, or of the one with the fewest calls in flight. `result, err`.
 function Pool:call(method, params, given)
+  if type(method) ~= "string" then check_method(self, method, "call") end
   local roster, member = self.roster, nil
+  if given == nil then
+    member = roster.latest
+    if member and member.load == 0 then
+      -- The usual case, with nothing that others do better: see `Roster:least`.
+      member.load = 1
+      local calls = member.calls + 1
+      member.calls = calls
+      local result, err = member.peer:call(method, params)
+      member.load = member.load - 1
+      if calls >= member.most or member.state ~= "ready" or roster.waiting > 0 then after_call(self, member) end
+      return result, err
+    end
+  end
   if given ~= nil then
     member, given = chosen(self, given)
     if not member then return nil, given end
@@ -105,9 +142,10 @@ function Pool:call(method, params, given)
   end
   local peer = member.peer
   local calls = member.calls + 1
-  member.calls = calls
+  member.calls, member.load = calls, member.load + 1
   local result, err = peer:call(method, params, given)
-  if member.state ~= "ready" or roster.waiting > 0 or calls >= member.limits.calls then after_call(self, member) end
+  member.load = member.load - 1
+  if member.state ~= "ready" or roster.waiting > 0 or calls >= member.most then after_call(self, member) end
   return result, err
 end
 
@@ -120,6 +158,7 @@ end
 
 --- Tell a child something, chosen as for a call. True, or nil and an error.
 function Pool:notify(method, params, given)
+  if type(method) ~= "string" then check_method(self, method, "notify") end
   local member, err
   if given ~= nil then
     member, err = chosen(self, given)

@@ -36,6 +36,10 @@ end
 local function gone(self, certificate)
   if self.state == "gone" then return end
   quiet(self)
+  if self.watch then
+    self.watch:cancel() -- before its descriptor is closed
+    self.peer:close()
+  end
   local was = self.state
   self.state, self.certificate = "gone", certificate
   self.pool:moved(self, was)
@@ -149,27 +153,29 @@ end
 -- The conversation is over, and the process may still be there: it closed its output, or takes its time to free what
 -- it had. It is waited for, and made to end.
 local function silent(self)
-  local peer, watch = self.peer, nil
-  local function look_at_it()
-    if not peer:reap() then return end
-    watch:cancel()
-    peer:close()
-  end
+  local peer = self.peer
   if peer:reap() then return peer:close() end
+  local function look_at_it() peer:reap() end -- which `gone` hears of
   local fd = native.process_fd(peer.process)
-  watch = fd and self.pool.loop:watch(fd, "r", look_at_it) or self.pool.loop:every(LOOK, look_at_it)
+  self.watch = fd and self.pool.loop:watch(fd, "r", look_at_it) or self.pool.loop:every(LOOK, look_at_it)
   if self.state ~= "stopping" then self:stop("closed its output") end
 end
 
 --- Start one. The member; or nil, message, errno if there is no such process.
 local function start(pool, launch, shake)
-  local peer, message, errno = launch()
+  -- Wrong options raise; `reload` brings them here from a timer, where nobody would hear of it.
+  local fine, peer, message, errno = pcall(launch)
+  if not fine then
+    pool.mistake = tostring(peer):gsub("^fkrpc%.[%w_/]+:%d+: ", "")
+    return nil, pool.mistake
+  end
   if not peer then return nil, message, errno end
   local self = setmetatable({
-    pool = pool, peer = peer, conn = peer.conn, kept = 0, pid = peer.pid, state = "starting",
+    pool = pool, peer = peer, conn = peer.conn, kept = 0, load = 0, pid = peer.pid, state = "starting",
     generation = pool.generation, calls = 0, keys = 0,
     born = pool.now(), limits = pool.recycle:limits(), serial = pool.serial,
   }, Member)
+  self.most = self.limits.calls
   peer.owned = true -- with what it starts itself
   peer.on_death = function(_, certificate) gone(self, certificate) end
   for name, handler in pairs(pool.handlers) do peer:on(name, handler) end

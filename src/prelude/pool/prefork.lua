@@ -9,6 +9,7 @@ local prefork = {}
 
 -- Seconds between two looks at a program that loads.
 local LOOK = 0.005
+local ETIMEDOUT = 110
 
 -- A process that loads the program, with the options that are for all copies of it.
 local function start(pool)
@@ -47,7 +48,8 @@ function prefork.install(pool, wanted)
   ready, message, errno = zygote:ready(pool.shake.patience)
   if not ready then
     zygote:close()
-    return nil, message or tostring(zygote) .. " did not load its program in time", errno
+    return nil, message or ("%s did not load its program in time (after %g s, option handshake_timeout)"):format(
+      tostring(zygote), pool.shake.patience), errno or ETIMEDOUT
   end
 
   function pool.launch()

@@ -121,6 +121,14 @@ function reconcile(self)
   end
 end
 
+-- One that failed too soon: the next in its place waits, see `restart_later`. What closes its output takes its time to
+-- end, and counts before.
+local function fallen(self, member, was)
+  if member.fallen or was == "draining" then return end
+  member.fallen = true
+  if now() - member.born < self.restart.within then self.debt = self.debt + 1 end
+end
+
 local function ended(self, member, was)
   local certificate = member.certificate
   self.members[member] = nil
@@ -134,7 +142,7 @@ local function ended(self, member, was)
       { why = member.why, reason = member.text, memory = member.memory, certificate = certificate })
   else
     self.last_reason = reason
-    if was ~= "draining" and now() - member.born < self.restart.within then self.debt = self.debt + 1 end
+    fallen(self, member, was)
     emit(self, "died", member, { reason = reason, certificate = certificate })
   end
   if self.closing and next_of(self.members) == nil then self.closing() end
@@ -147,6 +155,9 @@ local function moved(self, member, was)
   if state == "gone" then
     self.roster:unbind(member)
     ended(self, member, was)
+  elseif state == "stopping" and member.failure then
+    self.last_reason = member.failure
+    fallen(self, member, was)
   elseif state == "spare" then
     emit(self, "ready", member)
     if member.generation < self.generation then return member:stop() end
@@ -167,14 +178,10 @@ local function mark(self, member, why, text)
   reconcile(self)
 end
 
--- Look at the children: what they hold, and how much they do.
+-- Look at the children: what they hold, and how old they are.
 local function look(self)
   local time = now()
-  local passed = time - self.looked
-  self.looked = time
   for member in pairs(self.members) do
-    member.rate = (member.calls - (member.counted or 0)) / passed
-    member.counted = member.calls
     if member.state == "ready" and not member.marked then
       local why, text = member:overdue(time)
       if why then

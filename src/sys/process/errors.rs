@@ -23,8 +23,8 @@ pub const KEPT: usize = 64 << 10;
 const CHUNK: usize = 16 << 10;
 /// What is read at most of one child before another one's turn: a writer may never end.
 const TURN: usize = 1 << 20;
-/// Where there was no memory to watch all, it is tried again this much later.
-const AGAIN: Duration = Duration::from_millis(20);
+/// Without memory for all there is to watch, until the next look.
+const LOOK: Duration = Duration::from_millis(50);
 /// The thread's stack: a chunk and few frames.
 const STACK: usize = 128 << 10;
 
@@ -259,27 +259,22 @@ impl Table {
         Ok(())
     }
 
-    /// What there is to watch, after the pipe that wakes; whether there was memory for all of it. Nothing without the
-    /// pipe: whoever waits for the thread's end would wait for ever.
+    /// What there is to watch, after the pipe that wakes; false: there is no memory for all of it.
     fn entries(&self, woken: i32, entries: &mut Vec<libc::pollfd>) -> bool {
-        entries.clear();
         let mut complete = true;
-        let mut add = |number| {
-            complete = complete && entries.try_reserve(1).is_ok();
-            if complete {
-                entries.push(entry(number));
-            }
+        let mut add = |number| match entries.try_reserve(1) {
+            Ok(()) => entries.push(entry(number)),
+            Err(_) => complete = false,
         };
+        add(woken);
         let readers = self.sources.iter().filter_map(|source| source.reader.as_ref());
-        [woken]
-            .into_iter()
-            .chain(readers.map(AsRawFd::as_raw_fd))
-            .for_each(&mut add);
+        readers.map(AsRawFd::as_raw_fd).for_each(&mut add);
         abandoned::each_fd(add);
         complete
     }
 }
 
+/// To be read.
 fn entry(fd: i32) -> libc::pollfd {
     libc::pollfd {
         fd,
@@ -318,15 +313,17 @@ extern "C" fn work(number: *mut libc::c_void) -> *mut libc::c_void {
     let woken = unsafe { OwnedFd::from_raw_fd(i32::try_from(number.addr()).unwrap_or(-1)) };
     let mut entries = Vec::new();
     loop {
+        entries.clear();
         let complete = lock().entries(woken.as_raw_fd(), &mut entries);
-        let mut alone = [entry(woken.as_raw_fd())];
+        // The pipe that wakes is watched in any case, and soon there may be memory for the rest.
+        let mut least = [entry(woken.as_raw_fd())];
         let watched = if entries.is_empty() {
-            &mut alone[..]
+            &mut least[..]
         } else {
             &mut entries[..]
         };
         // OK because an error is that of a descriptor which somebody has closed: reading it shows that, and it goes.
-        let _ = poll::wait(watched, (!complete).then_some(AGAIN));
+        let _ = poll::wait(watched, (!complete).then_some(LOOK));
         let ready = |number: i32| watched.iter().any(|entry| entry.fd == number && entry.revents != 0);
         if ready(woken.as_raw_fd()) {
             let mut bytes = [0; 64];
