@@ -90,6 +90,8 @@ describe("a finalizer that runs while a loop hands something over", function()
 
   it("may raise: a call whose reply it takes away fails, and the loop goes on", function()
     -- Where finalizers raise what they raise: before Lua 5.4, after that they warn.
+    stop = function() end
+    if jit then return pending("LuaJIT itself does not survive finalizers that raise in coroutines") end
     loop:add(left)
     local raises = false
     stop = whenever_collected(function()
