@@ -143,11 +143,35 @@ function Pool:wait(timeout)
   return nil, ("%d of %d children are ready"):format(#self.roster.live, self.size)
 end
 
+-- What is left to do when all children have gone.
+local function finish(self)
+  if self.finished then return end
+  self.finished = true
+  if self.zygote then self.zygote():close() end
+  for zygote in pairs(self.loading or {}) do zygote:close() end
+  if self.on_closed then self.on_closed() end
+  if self.own_loop then self.loop:close() end
+end
+
+-- Without a loop: the children end beside each other, and are waited for one after the other.
+local function stop_in_place(self)
+  local members = {}
+  for member in pairs(self.members) do
+    members[#members + 1] = member
+    member.peer:close_stdin()
+  end
+  for i = 1, #members do members[i].peer:stop({ grace = self.grace, terminate = self.grace }) end
+end
+
 --- Stop all children and wait for their ends. Calls that wait for a child fail. Twice does no harm.
 function Pool:close()
   if self.closing then return end
-  local resume_all = function() end
-  self.closing = function() resume_all() end
+  local loop, resume_all = self.loop, nil
+  function self.closing()
+    if resume_all then resume_all() end
+    -- Whoever has called this may have been cancelled.
+    if not loop.closed then loop:go(finish, self) end
+  end
   self.state = "closed"
   for _, timer in pairs{ self.retry or false, self.pending or false, self.ticker or false } do
     if timer then timer:cancel() end
@@ -157,13 +181,13 @@ function Pool:close()
     for i = 1, #self.waiters do self.waiters[i]() end
     self.waiters = nil
   end
-  for member in pairs(self.members) do member:stop() end
-  if next_of(self.members) ~= nil then
-    self.loop:await(function(resume) resume_all = resume end)
+  if loop.closed then
+    stop_in_place(self)
+  else
+    for member in pairs(self.members) do member:stop() end
+    if next_of(self.members) ~= nil then loop:await(function(resume) resume_all = resume end) end
   end
-  if self.zygote then self.zygote():close() end
-  if self.on_closed then self.on_closed() end
-  if self.own_loop then self.loop:close() end
+  finish(self)
 end
 
 Pool.__close = Pool.close
@@ -218,7 +242,7 @@ local function pool(given)
     shake = { how = handshake, patience = seconds(given, "handshake_timeout", 10) },
     grace = seconds(given, "grace", 2),
     drain_timeout = seconds(given, "drain_timeout"),
-    moved = staff.moved, given = of_child, handlers = handlers, listeners = {}, members = {},
+    moved = staff.moved, pump_soon = staff.pump_soon, given = of_child, handlers = handlers, listeners = {}, members = {},
     counts = {}, serial = 0, generation = 1,
     debt = 0, state = "running", now = now, born = now(), looked = now(), gone_calls = 0,
   }, Pool)

@@ -3,7 +3,7 @@
 -- It refuses to wait by itself: `serve`, `step` and `receive_raw` raise here.
 local native = ...
 local error, pairs, next, setmetatable, tostring, rawget = error, pairs, next, setmetatable, tostring, rawget
-local running, yield = coroutine.running, coroutine.yield
+local running, yield, remove = coroutine.running, coroutine.yield, table.remove
 local begin, send_and_leave, reply, forget = native.begin, native.call, native.reply, native.forget
 local peers, cancel = native.module("peer"), native.module("cancel")
 local scheduler, timers = native.module("loop/scheduler"), native.module("loop/timers")
@@ -19,6 +19,8 @@ local MOST = 1000
 local PATIENCE = 50000
 -- Seconds that closing waits for what was not sent yet.
 local FAREWELL = 1
+-- What a wait is woken with whose time is over.
+local TIMEOUT = {}
 
 local Joined = {}
 
@@ -33,7 +35,7 @@ local function settle(loop, peer, co, ok, what, event, detail)
     peer.idle[#peer.idle + 1] = co
   else
     -- Lua 5.1 may refuse to leave a coroutine where that cannot be told beforehand (metamethods, iterators).
-    tasks.drop_call(loop, co)
+    tasks.drop(loop, co)
   end
   if peer.stopping and peer.active == 0 and peer.loop == loop then peer.over_with(loop, peer, "stopped") end
 end
@@ -109,11 +111,33 @@ local function time_is_over(_, timer)
   fail(timer.wait.peer, timer.wait.id, local_error("timeout", "no reply within the call's timeout"))
 end
 
--- So much is to be sent that no more is taken: wait until the other end has read.
-local function wait_for_room(self, co)
-  local wait = scheduler.wait(self.loop)
-  self.crowd[#self.crowd + 1] = wait
-  scheduler.suspend(self.loop, wait, co)
+-- So much is to be sent that no more is taken: wait until the other end has read, or until `deadline`, or until the
+-- token is cancelled. Nil, or an error.
+local function wait_for_room(self, co, deadline, token)
+  local loop, wait, crowd = self.loop, scheduler.wait(self.loop), self.crowd
+  crowd[#crowd + 1] = wait
+  local fine, err = true, nil
+  function wait.dropped()
+    for i = #crowd, 1, -1 do
+      if crowd[i] == wait then remove(crowd, i) end
+    end
+  end
+  if deadline then
+    wait.timer = { at = deadline, fire = function() wait:wake(TIMEOUT) end }
+    timers.add(loop.timers, wait.timer)
+  end
+  if token then token.calls[wait] = true end
+  if co then
+    scheduler.suspend(loop, wait, co)
+  else
+    fine, err = scheduler.in_place(loop, wait)
+    wait.done = true
+  end
+  if wait.timer then timers.remove(loop.timers, wait.timer) end
+  wait.dropped()
+  if not fine then return err end
+  if token and token.done then return cancel.error(token) end
+  if wait[1] == TIMEOUT then return local_error("timeout", "the other end does not read, and the call's timeout is over") end
 end
 
 local function let_in(peer)
@@ -140,10 +164,11 @@ local function call(self, method, params, options)
   elseif owner.cancelled then
     error(scheduler.cancellation(), 0)
   end
+  local deadline = timeout and native.after(timeout)
   local id, err = begin(self.conn, self.handlers, method, params)
   while id == nil do
+    if not err then err = wait_for_room(self, co, deadline, token) end
     if err then return nil, err end
-    wait_for_room(self, co)
     if self.loop ~= loop then return self:call(method, params, options) end
     id, err = begin(self.conn, self.handlers, method, params)
   end
@@ -157,7 +182,7 @@ local function call(self, method, params, options)
   local wait = setmetatable({ peer = self, id = id, co = co, token = token, done = false }, Wait)
   self.long[id] = wait
   if timeout then
-    wait.timer = { at = native.after(timeout), fire = time_is_over, wait = wait }
+    wait.timer = { at = deadline, fire = time_is_over, wait = wait }
     timers.add(loop.timers, wait.timer)
   end
   if token then token.calls[wait] = true end
@@ -197,14 +222,16 @@ end
 function Joined:notify(method, params)
   local sent, err = native.notify(self.conn, self.handlers, method, params)
   if err ~= false then return sent, err end
-  wait_for_room(self, leavable(self.loop))
+  err = wait_for_room(self, (leavable(self.loop)))
+  if err then return nil, err end
   return self:notify(method, params)
 end
 
 function Joined:send_raw(bytes)
   local sent, err = native.send_raw(self.conn, bytes)
   if err ~= false then return sent, err end
-  wait_for_room(self, leavable(self.loop))
+  err = wait_for_room(self, (leavable(self.loop)))
+  if err then return nil, err end
   return self:send_raw(bytes)
 end
 
@@ -278,6 +305,7 @@ function ended(loop, peer, event, detail)
     vigil = { at = native.after(0) + PATIENCE, fire = function() ended(loop, peer, event, detail) end }
     peer.vigil = vigil
     timers.add(loop.timers, vigil)
+    if peer.hushed then peer:hushed() end
   end
 end
 

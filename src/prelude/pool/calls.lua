@@ -3,8 +3,14 @@
 -- It refuses to try a call twice: a child that ends may have done what it was asked.
 local native = ...
 local type, error, tostring, pairs = type, error, tostring, pairs
+local unpack = table.unpack or unpack
 local recycles, staff = native.module("pool/recycle"), native.module("pool/staff")
+local scheduler, timers = native.module("loop/scheduler"), native.module("loop/timers")
+local cancel = native.module("cancel")
 local local_error, now = native.module("peer").local_error, staff.now
+
+-- Seconds between two looks of a call that waits in place: the one that is over may lie beneath it.
+local LOOK = 0.005
 
 local Pool = {}
 
@@ -14,37 +20,53 @@ local function nobody(self)
 end
 
 -- Wait until a member is free. It; or nil and an error.
-local function queued(self, key, timeout)
+local function queued(self, key, timeout, token)
   local roster, loop = self.roster, self.loop
   if self.closing or self.state == "failed" and #roster.live == 0 then return nil, nobody(self) end
+  if loop.closed then return nil, local_error("closed", "the pool's loop is closed") end
   if roster.waiting >= self.backlog then
     return nil, local_error("busy", ("%d calls wait for a free child already"):format(roster.waiting))
   end
-  local entry, timer, late = { key = key }, nil, false
-  local member = loop:await(function(resume)
-    entry.go = resume
-    roster:enqueue(entry)
-    if timeout then
-      timer = loop:after(timeout, function()
-        late = true
-        roster:dequeue(entry)
-        resume(nil)
-      end)
+  local co, wait, entry, why = scheduler.leavable(loop), scheduler.wait(loop), { key = key }, nil
+  function entry.go(member) return wait:wake(member) end
+  function wait.dropped() roster:dequeue(entry) end
+  local function leave(err)
+    if roster:dequeue(entry) then
+      why = err
+      wait:wake(nil)
     end
-  end)
-  if timer then timer:cancel() end
-  if member then
-    member.kept = member.kept - 1 -- the place that was kept for this call, which begins now
-    if roster.waiting > 0 and not self.pending then
-      self.pending = loop:after(0, function()
-        self.pending = nil
-        roster:pump()
-      end)
-    end
-    return member
   end
-  if late then return nil, local_error("timeout", "no child became free within the call's timeout") end
-  return nil, nobody(self)
+  roster:enqueue(entry)
+  if token then
+    function entry.wake() leave(cancel.error(token)) end
+    token.calls[entry] = true
+  end
+  if timeout then
+    wait.timer = { at = native.after(timeout), fire = function()
+      leave(local_error("timeout", "no child became free within the call's timeout"))
+    end }
+    timers.add(loop.timers, wait.timer)
+  end
+  local member
+  if co then
+    member = scheduler.suspend(loop, wait, co)
+  else
+    local pumps = loop:every(LOOK, function() roster:pump() end)
+    local fine, err = scheduler.in_place(loop, wait)
+    pumps:cancel()
+    if fine then
+      member = wait[1]
+    else
+      wait.done, why = true, err
+      roster:dequeue(entry)
+    end
+  end
+  if wait.timer then timers.remove(loop.timers, wait.timer) end
+  if token then token.calls[entry] = nil end
+  if not member then return nil, why or nobody(self) end
+  member.kept = member.kept - 1 -- the place that was kept for this call, which begins now
+  if roster.waiting > 0 then staff.pump_soon(self) end -- should it not begin
+  return member
 end
 
 -- The member for a call with options, and the options without the key and the time that was spent with waiting.
@@ -52,18 +74,24 @@ local function chosen(self, given)
   if type(given) ~= "table" then
     error("bad argument #3 to 'call' (table of options or nil expected, got " .. type(given) .. ")", 3)
   end
-  local key, timeout, roster = given.key, given.timeout, self.roster
-  if timeout ~= nil and type(timeout) ~= "number" then
-    error("fkrpc: option 'timeout' must be a number of seconds, not a " .. type(timeout), 3)
+  local key, timeout, token, roster = given.key, given.timeout, given.cancel, self.roster
+  if timeout ~= nil and (type(timeout) ~= "number" or timeout ~= timeout) then
+    error("fkrpc: option 'timeout' must be a number of seconds, not "
+      .. (type(timeout) == "number" and "nan" or "a " .. type(timeout)), 3)
   end
+  if token ~= nil and not cancel.is_token(token) then
+    error("fkrpc: option 'cancel' must be made by fkrpc.token()", 3)
+  end
+  if token and token.done then return nil, cancel.error(token) end
+  if timeout and timeout < 0 then timeout = 0 end
   local began, member, err = timeout and now()
   if key ~= nil then
     member = roster:keyed(key)
-  elseif roster.waiting == 0 then
-    member = roster:least()
+  else
+    member = roster:any()
   end
   if not member then
-    member, err = queued(self, key, timeout)
+    member, err = queued(self, key, timeout, token)
     if not member then return nil, err end
   end
   local rest
@@ -96,7 +124,7 @@ function Pool:call(method, params, given)
     member, given = chosen(self, given)
     if not member then return nil, given end
   else
-    if roster.waiting == 0 then member = roster:least() end
+    if roster.waiting == 0 then member = roster:least() else member = roster:any() end
     if not member then
       local err
       member, err = queued(self)
@@ -124,7 +152,7 @@ function Pool:notify(method, params, given)
   if given ~= nil then
     member, err = chosen(self, given)
   else
-    member = self.roster:least()
+    member = self.roster:any()
     if not member then member, err = queued(self) end
   end
   if not member then return nil, err end
@@ -134,7 +162,7 @@ end
 
 --- Tell every child that takes calls something. The number of those that were told.
 function Pool:broadcast(method, params)
-  local told, live = 0, self.roster.live
+  local told, live = 0, { unpack(self.roster.live) } -- they may change while one of them takes its time
   for i = 1, #live do
     if live[i].peer:notify(method, params) then told = told + 1 end
   end

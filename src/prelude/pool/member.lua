@@ -125,14 +125,15 @@ local function shake_hands(self, handshake, patience, own)
     return
   end
   local deadline = self.pool.now() + patience
-  self.pool.loop:go(function()
-    local fine, result, message = pcall(handshake, peer, deadline)
-    if not fine then return failed(self, "the handshake failed: " .. tostring(result)) end
-    if not result then
-      return failed(self, "the handshake failed" .. (message ~= nil and ": " .. tostring(message) or ""))
-    end
-    ready(self)
-  end)
+  -- No pcall: Lua 5.1 could not leave it, and the handshakes of all children would lie on top of each other.
+  local task = self.pool.loop:go(handshake, peer, deadline)
+  task.name = "the handshake of " .. peer.name
+  function task.after()
+    local results = task.results or { nil, task.err }
+    if results[1] then return ready(self) end
+    local fine, message = pcall(tostring, results[2])
+    failed(self, "the handshake failed" .. (results[2] ~= nil and fine and ": " .. message or ""))
+  end
 end
 
 --- Why it should be replaced; nil if it should not. Its private memory is looked at when there is a limit for it.
@@ -148,8 +149,11 @@ end
 
 -- The conversation is over, and the process may still be there: it closed its output, or takes its time to free what
 -- it had. It is waited for, and made to end.
-local function silent(self)
+local function silent(self, event, detail)
   local peer, watch = self.peer, nil
+  local reason = detail or event == "eof" and "closed its output" or "its connection is " .. event
+  if self.silent or self.pool.loop.closed then return end
+  self.silent = true
   local function look_at_it()
     if not peer:reap() then return end
     watch:cancel()
@@ -158,7 +162,7 @@ local function silent(self)
   if peer:reap() then return peer:close() end
   local fd = native.process_fd(peer.process)
   watch = fd and self.pool.loop:watch(fd, "r", look_at_it) or self.pool.loop:every(LOOK, look_at_it)
-  if self.state ~= "stopping" then self:stop("closed its output") end
+  self:stop(reason)
 end
 
 --- Start one. The member; or nil, message, errno if there is no such process.
@@ -173,7 +177,15 @@ local function start(pool, launch, shake)
   peer.owned = true -- with what it starts itself
   peer.on_death = function(_, certificate) gone(self, certificate) end
   for name, handler in pairs(pool.handlers) do peer:on(name, handler) end
-  pool.loop:add(peer, { on_end = function() silent(self) end })
+  -- Who says no more gets no more to do; until it is known why, the keys are its own.
+  function peer.hushed()
+    self.mute = true
+    pool.roster:leave(self)
+  end
+  function peer.freed() pool:pump_soon() end
+  pool.loop:add(peer, { on_end = function(_, event, detail) silent(self, event, detail) end })
+  -- A handler may close the connection by which it was called.
+  function peer.on_close() silent(self, "closed", "its connection was closed from here") end
   return self, function() shake_hands(self, shake.how, shake.patience, pool.handlers.hello) end
 end
 

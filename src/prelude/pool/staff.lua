@@ -3,7 +3,7 @@
 --
 -- It refuses to choose who takes a call (`pool/roster`) and to end anybody (`pool/member`).
 local native = ...
-local tostring, pairs, next_of = tostring, pairs, next
+local tostring, pairs, next_of, pcall = tostring, pairs, next, pcall
 local clock = native.module("clock")
 local members = native.module("pool/member")
 local log = native.log
@@ -25,12 +25,30 @@ local function emit(self, name, member, fields)
   self.counts[name] = (self.counts[name] or 0) + 1
   self.last_event = event
   local listener = self.listeners[name]
-  if listener then self.loop:go(listener, event) end
+  if listener and not self.loop.closed then self.loop:go(listener, event) end
 end
 
 -- ---- how many there are ---------------------------------------------------------------------------------------------
 
 local reconcile
+
+-- Call `what(self)` once in the next round: not inside of whatever calls this, which may be in the middle of something.
+local function soon(self, slot, what)
+  if self[slot] or self.loop.closed then return end
+  self[slot] = self.loop:after(0, function()
+    self[slot] = nil
+    what(self)
+  end)
+end
+
+local function pump(self)
+  self.roster:pump()
+end
+
+--- Whoever waits looks again whether a child is free.
+local function pump_soon(self)
+  soon(self, "pumping", pump)
+end
 
 -- One more child. True; or nil, message, errno.
 local function start(self)
@@ -51,6 +69,14 @@ local function give_up(self, reason)
   if #self.roster.live == 0 then self.roster:refuse() end
 end
 
+-- The same once the pool is there, whatever a new command is like: it says what is wrong as any other failure.
+local function start_another(self)
+  local fine, started, message = pcall(start, self)
+  if fine and started then return true end
+  self.last_reason = tostring(fine and message or started)
+  return false
+end
+
 -- A child that ended too soon, or could not be started, is started again after a while, unless that happens too often.
 local function restart_later(self)
   if self.retry or self.hold or self.state == "failed" then return end
@@ -64,8 +90,7 @@ local function restart_later(self)
     if self.closing or self.hold or self.debt == 0 then return end
     self.restart:count(now())
     self.counts.restarts = (self.counts.restarts or 0) + 1
-    local started, message = start(self)
-    if started then self.debt = self.debt - 1 else self.last_reason = message end
+    if start_another(self) then self.debt = self.debt - 1 end
     reconcile(self)
   end)
 end
@@ -103,11 +128,7 @@ function reconcile(self)
   if self.debt > missing then self.debt = missing > 0 and missing or 0 end
   if self.state == "failed" or self.hold then missing = self.debt end
   for _ = 1, missing - self.debt do
-    local started, message = start(self)
-    if not started then
-      self.last_reason = message
-      self.debt = self.debt + 1
-    end
+    if not start_another(self) then self.debt = self.debt + 1 end
   end
   if self.debt > 0 then restart_later(self) end
   if roster.waiting > 0 then
@@ -144,20 +165,14 @@ end
 local function moved(self, member, was)
   if was == "ready" then self.roster:leave(member) end
   local state = member.state
+  if state == "stopping" or state == "gone" then self.roster:unbind(member) end
   if state == "gone" then
-    self.roster:unbind(member)
     ended(self, member, was)
   elseif state == "spare" then
     emit(self, "ready", member)
     if member.generation < self.generation then return member:stop() end
   end
-  -- Not inside of whatever called: it may be in the middle of something.
-  if not self.pending and not self.closing then
-    self.pending = self.loop:after(0, function()
-      self.pending = nil
-      reconcile(self)
-    end)
-  end
+  if not self.closing then soon(self, "pending", reconcile) end
 end
 
 -- Replace a member when there is another for it.
@@ -187,9 +202,10 @@ local function look(self)
     self.pending_marks = nil
     reconcile(self)
   end
+  self.roster:pump()
 end
 
 return {
   now = now, start = start, give_up = give_up,
-  reconcile = reconcile, candidates = candidates, mark = mark, moved = moved, look = look,
+  pump_soon = pump_soon, reconcile = reconcile, candidates = candidates, mark = mark, moved = moved, look = look,
 }
