@@ -148,6 +148,31 @@ local function let_in(peer)
   end
 end
 
+-- Wait until something has become of the peer, or until `at`.
+local function pause(self, loop, co, at)
+  local wait = scheduler.wait(loop)
+  wait.timer = { at = at, fire = function() wait:wake() end }
+  timers.add(loop.timers, wait.timer)
+  if self.loop == loop then self.crowd[#self.crowd + 1] = wait end
+  scheduler.suspend(loop, wait, co)
+  timers.remove(loop.timers, wait.timer)
+end
+
+-- The error of what could not be sent. How a child has ended is known in a moment, which is waited for once.
+local function unsent(self, err, method)
+  local loop = self.loop
+  if not loop or not self.reap or rawget(err, "code") ~= "closed" or native.stats(self.conn).open then return err end
+  if self.hushed then self:hushed("closed its input") end
+  local till = self.patience or native.after(PATIENCE / 1e6)
+  self.patience = till
+  local co = leavable(loop)
+  while self.loop == loop and not self:reap() and native.after(0) < till and (co or loop.depth < MAX_DEPTH) do
+    pause(self, loop, co, native.after(0.001))
+  end
+  self:mourn(err, method)
+  return err
+end
+
 -- The way of a call that cannot leave its coroutine, or has options.
 local function call(self, method, params, options)
   local loop = self.loop
@@ -167,7 +192,8 @@ local function call(self, method, params, options)
   local deadline = timeout and native.after(timeout)
   local id, err = begin(self.conn, self.handlers, method, params)
   while id == nil do
-    if not err then err = wait_for_room(self, co, deadline, token) end
+    if err then return nil, unsent(self, err, method) end
+    err = wait_for_room(self, co, deadline, token)
     if err then return nil, err end
     if self.loop ~= loop then return self:call(method, params, options) end
     id, err = begin(self.conn, self.handlers, method, params)
@@ -210,6 +236,7 @@ function Joined:call(method, params, options)
   local result, err, slowly = send_and_leave(self.conn, self.handlers, method, params, self.owners, self.waits, WAITING)
   if slowly then return call(self, method, params) end
   if result == CANCELLED then error(scheduler.cancellation(), 0) end
+  if err ~= nil then unsent(self, err, method) end
   return result, err
 end
 
@@ -221,7 +248,10 @@ end
 
 function Joined:notify(method, params)
   local sent, err = native.notify(self.conn, self.handlers, method, params)
-  if err ~= false then return sent, err end
+  if err ~= false then
+    if err ~= nil then unsent(self, err) end
+    return sent, err
+  end
   err = wait_for_room(self, (leavable(self.loop)))
   if err then return nil, err end
   return self:notify(method, params)
@@ -328,16 +358,6 @@ function Joined:stop()
       if self.stopping and self.loop then over_with(self.loop, self, "stopped") end
     end)
   end
-end
-
--- Wait until something has become of the peer, or until `at`.
-local function pause(self, loop, co, at)
-  local wait = scheduler.wait(loop)
-  wait.timer = { at = at, fire = function() wait:wake() end }
-  timers.add(loop.timers, wait.timer)
-  if self.loop == loop then self.crowd[#self.crowd + 1] = wait end
-  scheduler.suspend(loop, wait, co)
-  timers.remove(loop.timers, wait.timer)
 end
 
 function Joined:close()

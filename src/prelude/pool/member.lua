@@ -178,9 +178,11 @@ local function start(pool, launch, shake)
   peer.on_death = function(_, certificate) gone(self, certificate) end
   for name, handler in pairs(pool.handlers) do peer:on(name, handler) end
   -- Who says no more gets no more to do; until it is known why, the keys are its own.
-  function peer.hushed()
+  function peer.hushed(_, what)
+    if self.mute then return end
     self.mute = true
     pool.roster:leave(self)
+    if what then pool.loop:after(LOOK, function() self:stop(what) end) end
   end
   function peer.freed() pool:pump_soon() end
   pool.loop:add(peer, { on_end = function(_, event, detail) silent(self, event, detail) end })
