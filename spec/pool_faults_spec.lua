@@ -52,6 +52,28 @@ describe("a child of a pool that", function()
     assert.truthy(events.last.died.reason:find("closed its input", 1, true), events.last.died.reason)
   end)
 
+  it("is stopped gets no calls while others are there, and some again when it goes on", function()
+    local pool = pools.start({ size = 2 })
+    assert.is_true(pool:wait(pools.DEADLINE))
+    local stopped = pool:must("pid")
+    os.execute("kill -STOP " .. stopped)
+    local failed = 0
+    for _ = 1, 50 do
+      if not pool:call("pid", nil, { timeout = 0.05 }) then failed = failed + 1 end
+    end
+    os.execute("kill -CONT " .. stopped)
+    assert.equal(1, failed)
+    pools.until_true(pool, function()
+      local waits = 0
+      for _, child in ipairs(pool:info().children) do waits = waits + child.inflight end
+      return waits == 0
+    end, "the late answer")
+    local task = pool.loop:go(function() return pool:must("wait", { 0.1 }) end)
+    pool.loop:step(0.01)
+    local other = pool:must("pid")
+    assert.not_equal(other, task:join())
+  end)
+
   it("does not read keeps no call longer than that allows", function()
     local pool = pools.start({ size = 1, grace = 0.1 })
     assert.is_true(pool:wait(pools.DEADLINE))

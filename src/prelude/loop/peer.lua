@@ -279,6 +279,7 @@ local function arrived(loop, peer, slot, a, b, c)
   elseif a ~= "dry" and a ~= "handled" and a ~= "again" then
     return ended(loop, peer, a, b)
   end
+  if peer.heard_of then peer:heard_of() end
   if peer.crowd[1] then let_in(peer) end
   -- Made beforehand: see "Before Lua 5.4" in the file `peer`.
   if not idle[1] then idle[1] = peers.waiting(peer, peers.answering) end

@@ -108,7 +108,12 @@ local function chosen(self, given)
   return member, rest
 end
 
-local function after_call(self, member)
+local function after_call(self, member, err)
+  if err ~= nil and (err.code == "timeout" or err.code == "cancelled") then
+    member:owes()
+  elseif member.owed > 0 then
+    member:forgive()
+  end
   if member.state == "draining" then
     member:settle()
   elseif member.state == "ready" and member.calls >= member.limits.calls then
@@ -135,7 +140,9 @@ function Pool:call(method, params, given)
   local calls = member.calls + 1
   member.calls = calls
   local result, err = peer:call(method, params, given)
-  if member.state ~= "ready" or roster.waiting > 0 or calls >= member.limits.calls then after_call(self, member) end
+  if err ~= nil or member.owed > 0 or member.state ~= "ready" or roster.waiting > 0 or calls >= member.limits.calls then
+    after_call(self, member, err)
+  end
   return result, err
 end
 

@@ -63,10 +63,41 @@ function Member:stop(failure)
   end)
 end
 
+-- Somebody may be waiting for the place.
+local function forgive(self)
+  self.peer.heard_of = nil
+  self.kept, self.owed = self.kept - self.owed, 0
+  self.pool:pump_soon()
+end
+Member.forgive = forgive
+
+local function strays(self)
+  return native.stats(self.conn).strays
+end
+
+-- A late answer has perhaps come.
+local function heard_of(peer)
+  local self = peer.member
+  local came = strays(self) - self.strays
+  if came >= self.owed then return forgive(self) end
+  if came > 0 then
+    self.strays, self.owed, self.kept = self.strays + came, self.owed - came, self.kept - came
+    self.pool:pump_soon()
+  end
+end
+
+--- Nobody waits for a call any more that the child still has: its place stays kept until an answer comes, or until
+--- `forgive`. Otherwise a child that hangs would look idle and be given everything.
+function Member:owes()
+  if self.owed == 0 then self.strays = strays(self) end
+  self.owed, self.kept = self.owed + 1, self.kept + 1
+  self.peer.member, self.peer.heard_of = self, heard_of
+end
+
 -- Nothing is in flight either way, and no room lives in it.
 local function idle(self)
   local peer = self.peer
-  return native.waiting(self.conn) + self.kept == 0 and self.keys == 0 and (peer.active or 0) == 0
+  return native.waiting(self.conn) + self.kept == self.owed and self.keys == 0 and (peer.active or 0) == 0
 end
 
 --- Stop a draining child if it is done.
@@ -170,7 +201,7 @@ local function start(pool, launch, shake)
   local peer, message, errno = launch()
   if not peer then return nil, message, errno end
   local self = setmetatable({
-    pool = pool, peer = peer, conn = peer.conn, kept = 0, pid = peer.pid, state = "starting",
+    pool = pool, peer = peer, conn = peer.conn, kept = 0, owed = 0, pid = peer.pid, state = "starting",
     generation = pool.generation, calls = 0, keys = 0,
     born = pool.now(), limits = pool.recycle:limits(), serial = pool.serial,
   }, Member)
@@ -184,7 +215,7 @@ local function start(pool, launch, shake)
     pool.roster:leave(self)
     if what then pool.loop:after(LOOK, function() self:stop(what) end) end
   end
-  function peer.freed() pool:pump_soon() end
+  function peer.freed() self:owes() end -- a task was cancelled in the middle of its call
   pool.loop:add(peer, { on_end = function(_, event, detail) silent(self, event, detail) end })
   -- A handler may close the connection by which it was called.
   function peer.on_close() silent(self, "closed", "its connection was closed from here") end

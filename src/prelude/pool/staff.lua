@@ -190,6 +190,7 @@ local function look(self)
   for member in pairs(self.members) do
     member.rate = (member.calls - (member.counted or 0)) / passed
     member.counted = member.calls
+    if member.owed > 0 then member:forgive() end -- it may be well again, or has lost an answer
     if member.state == "ready" and not member.marked then
       local why, text = member:overdue(time)
       if why then
