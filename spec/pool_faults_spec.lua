@@ -187,12 +187,12 @@ describe("a pool", function()
 
   it("leaves no process behind when nobody refers to it any more", function()
     local before = descriptors()
-    local pids
-    do
+    local function dropped()
       local pool = assert(fkrpc.pool({ command = pools.command(), size = 3, handshake = "hello" }))
       assert.is_true(pool:wait(pools.DEADLINE))
-      pids = pools.pids(pool, "ready")
+      return pools.pids(pool, "ready")
     end
+    local pids = dropped()
     for _ = 1, 3 do collectgarbage() end
     local last = assert(fkrpc.spawn({ "sleep", "1" }))
     for _, pid in ipairs(pids) do
