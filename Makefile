@@ -86,7 +86,7 @@ bench-%:
 	@LUA=$(LUA) bench/run.sh $(@:bench-%=%)
 
 demo-memory: ## the same leaking work in one Lua process and in a recycled pool; plots demo/memory/memory.svg and .png
-	@sh scripts/setup.sh demo
+	@sh scripts/setup.sh plot
 	@sh scripts/demo.sh $(LUA) demo/memory/memory.lua
 
 recycles: build ## recycle N (1000) children of a pool under load

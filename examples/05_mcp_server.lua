@@ -3,7 +3,7 @@
 --   { "mcpServers": { "notes": { "command": "lua5.4", "args": ["/path/to/examples/05_mcp_server.lua"] } } }
 --
 -- Clients start servers without most of the environment, LUA_CPATH included. If the library lies beside the program,
--- this line finds it: package.cpath = arg[0]:match("^.*/") .. "?.so;" .. package.cpath
+-- this line finds it: package.cpath = (arg[0]:match("^.*/") or "./") .. "?.so;" .. package.cpath
 
 local fkrpc = require "fkrpc"
 

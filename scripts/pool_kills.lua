@@ -1,6 +1,7 @@
 -- N deaths by SIGKILL, spread over the states of a pool's children, while callers never stop: `lua5.4
--- scripts/pool_kills.lua [N]` (`make pool-kills`). Builds the library first. Ends with status 1 if a call was lost, ended
--- twice, wrongly or later than 100 ms after the order to kill, or if a zombie, a descriptor or more than 1 MiB is left.
+-- scripts/pool_kills.lua [N]` (`make pool-kills`). Builds the library first. Ends with status 1 if a call was lost,
+-- ended twice, wrongly or later than 100 ms after the order to kill, or if a zombie, a descriptor or more than 1 MiB is
+-- left.
 
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
 local root, interpreter = dofile(here .. "/rerun.lua")(here)
@@ -28,8 +29,8 @@ local function within(share)
   return 0
 end
 
-print(("%d kills in %.0f s; %d calls: %d ended by a death, %d lost; order to end: median %.1f ms, 99%% %.1f ms, longest "
-  .. "%.1f ms, %d later than %d ms"):format(run.kills, run.seconds, run.calls, ended, run.lost,
+print(("%d kills in %.0f s; %d calls: %d ended by a death, %d lost; order to end: median %.1f ms, 99%% %.1f ms, "
+  .. "longest %.1f ms, %d later than %d ms"):format(run.kills, run.seconds, run.calls, ended, run.lost,
   within(0.5), within(0.99), within(1), late, BOUND))
 print(("%d zombies, %+d descriptors, %+.2f MiB of memory (Lua %+.2f MiB)"):format(run.zombies, run.descriptors,
   run.rss / 2 ^ 20, run.lua / 2 ^ 20))

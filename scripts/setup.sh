@@ -1,5 +1,6 @@
 #!/bin/sh
-# Sets up what building (`demo`) or everything (`test`) needs: sh scripts/setup.sh [demo|test].
+# Sets up what building (`demo`), that and plotting (`plot`), or everything (`test`) needs:
+# sh scripts/setup.sh [demo|plot|test].
 #
 # As root on Debian or Ubuntu it installs missing packages with apt; anyone else is told the one line to run. It never
 # replaces a Rust that is there, only names one that is too old.
@@ -8,8 +9,8 @@ set -eu
 need=1.85
 kind=${1:-demo}
 case $kind in
-demo | test) ;;
-*) echo "usage: sh scripts/setup.sh [demo|test]" >&2 && exit 2 ;;
+demo | plot | test) ;;
+*) echo "usage: sh scripts/setup.sh [demo|plot|test]" >&2 && exit 2 ;;
 esac
 PATH=$PATH:${HOME:-/root}/.cargo/bin
 
@@ -22,6 +23,7 @@ missing_packages() {
     has lua5.4 || echo lua5.4
     has luarocks || echo luarocks
     { has lua5.4 && has_module lua5.4 busted; } || echo lua-busted
+    [ "$kind" != plot ] || has gnuplot || echo gnuplot-nox
     [ "$kind" = test ] || return 0
     has lua5.3 || echo lua5.3
     has lua5.1 || echo lua5.1

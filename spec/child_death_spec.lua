@@ -39,6 +39,20 @@ describe("the certificate of a child's end", function()
     assert.equal("dead", child:info().state)
   end)
 
+  it("takes a Lua program's error for its last words, and not the end of the traceback", function()
+    for script, words in pairs({
+      ["io.stderr:write('before\\n') error('no cards')"] = ":1: no cards",
+      ["require('no.such.module')"] = "module 'no.such.module' not found:",
+    }) do
+      local child = assert(fkrpc.spawn({ helper.interpreter, programs.file(script), stderr = "keep" }))
+      local certificate = child:wait(programs.DEADLINE)
+      assert.truthy(certificate.stderr:find("\nstack traceback:\n", 1, true), certificate.stderr)
+      assert.equal(words, certificate.reason:sub(-#words))
+    end
+    local child = sh([[printf 'error\nstack traceback:\n\tframe\nand then\n' >&2]])
+    assert.truthy(child:wait(programs.DEADLINE).reason:find("its last words: and then$"))
+  end)
+
   it("names no method where none was called", function()
     local child = sh("exit 0")
     assert.is_nil(child:wait(programs.DEADLINE).method)

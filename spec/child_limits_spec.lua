@@ -46,6 +46,7 @@ describe("the limits of a child", function()
       assert.is_false(fine)
       assert.truthy(message:find("child_limits_spec.lua:%d+: fkrpc.spawn: "), message)
     end
+    assert.error_matches(function() fkrpc.spawn({ "true", limits = { cpu = 1.5 } }) end, "option 'limits.cpu' must be")
     assert.error_matches(function() fkrpc.spawn({ "true", limits = 5 }) end, "option 'limits' must be a table")
   end)
 end)

@@ -92,6 +92,12 @@ describe("an end that does not read", function()
     assert.equal(0, programs.ended(peer).code)
   end)
 
+  it("has no send_timeout of no seconds", function()
+    for _, seconds in ipairs({ 0, -1, 0 / 0, "1" }) do
+      assert.error_matches(function() fkrpc.pair({ send_timeout = seconds }) end, "must be seconds, more than 0, not ")
+    end
+  end)
+
   it("is given up after send_timeout seconds without a byte moved", function()
     local peer = child([[ os.execute("sleep 100") ]], { send_timeout = 0.2 })
     local sent, err = peer:notify("n", { ("x"):rep(1e6) })
@@ -189,7 +195,7 @@ describe("max_frame", function()
     assert.equal(5, #found)
     for _, i in ipairs({ 1, 3, 5 }) do assert.equal("pong", found[i].result) end
     for _, i in ipairs({ 2, 4 }) do
-      assert.same({ -32600, fkrpc.null, "a message may have 1000 bytes" },
+      assert.same({ -32600, fkrpc.null, "a message may have 1000 bytes (option max_frame)" },
         { found[i].error.code, found[i].id, found[i].error.data })
     end
     assert.truthy(err:find("a message longer than 1000 bytes (option max_frame)", 1, true), err)
@@ -205,12 +211,16 @@ describe("max_frame", function()
     assert.equal("pong", found[3].result)
   end)
 
+  it("is an integer, which its error says beside what was given", function()
+    assert.error_matches(function() fkrpc.pair({ max_frame = "1M" }) end, 'an integer from 512 to %d+, not "1M"')
+  end)
+
   it("leaves room for the refusal of a message, so that two ends do not refuse each other's for ever", function()
     assert.error_matches(function() fkrpc.pair({ max_frame = 511 }) end, "an integer from 512")
     local left, right = fkrpc.pair({ max_frame = 512 })
     right:on("echo", function(params) return params end)
     local _, err = left:call("echo", { ("x"):rep(1000) })
-    assert.equal("closed", err.code) -- nobody has more to say
+    assert.same({ -32600, "a message may have 512 bytes (option max_frame)" }, { err.code, err.data })
     assert.equal(1, right:stats().malformed)
     assert.equal(0, left:stats().malformed)
   end)

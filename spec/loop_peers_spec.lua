@@ -278,6 +278,15 @@ describe("the end of a peer", function()
     assert.equal(5, child:wait(0).code)
   end)
 
+  it("is told by a call that finds it before the loop does, which says how the process ended", function()
+    local child = add("os.exit(5)")
+    local function over() return programs.read("/proc/" .. child.pid .. "/stat"):find(") Z ", 1, true) end
+    repeat fkrpc.clock.sleep(0.01) until over()
+    local _, err = child:call("anything")
+    assert.equal("closed", err.code)
+    assert.equal(5, err.data and err.data.code, err.message)
+  end)
+
   it("comes when the process is killed, too, though its child holds the pipe", function()
     local child = add("os.execute('sleep " .. programs.DEADLINE .. " & echo >&2') "
       .. "local p = require('fkrpc').stdio() p:on('x', function() os.execute('sleep 60') end) p:serve()")

@@ -79,9 +79,9 @@ describe("timers", function()
     -- A list that is searched or sorted would take 10^8 steps: counted, not timed.
     local steps = 0
     local timers = {}
-    local function count() steps = steps + 1000 end
+    local function count() steps = steps + 900 end
     if helper.name == "luajit" then jit.off() end -- luacheck: ignore
-    debug.sethook(count, "", 1000)
+    debug.sethook(count, "", 900)
     for i = 1, 10000 do timers[i] = loop:after(100 + i * 7919 % 10000, print) end
     for i = 1, 10000 do timers[i]:cancel() end
     debug.sethook()

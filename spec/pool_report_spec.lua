@@ -113,7 +113,7 @@ describe("fkrpc top", function()
     assert.equal(0, result.code, result.err)
     assert.truthy(result.out:find("generation 1, 2 children for 2 places", 1, true), result.out)
     for _, child in ipairs(pool:info().children) do
-      assert.truthy(result.out:find(("\n%8d    1 ready"):format(child.pid), 1, true), result.out)
+      assert.truthy(result.out:find(("\n%7d   1 ready"):format(child.pid), 1, true), result.out)
     end
   end)
 
@@ -136,6 +136,51 @@ describe("fkrpc top", function()
     assert.equal(0, result.code, result.err)
     local count = #cli.lines(result.out)
     assert.truthy(count >= 3, count)
+  end)
+
+  it("says so when the pool has gone, and ends when nobody reads it any more", function()
+    local socket = path()
+    local loop = fkrpc.loop()
+    local pool = pools.start({ size = 1, control = socket, loop = loop })
+    pool:must("pid")
+    local result = command(pool, "top --json --interval 0.01 " .. socket .. " | head -n 1; echo ended >&2")
+    assert.equal(1, #cli.lines(result.out))
+    assert.equal("ended\n", result.err)
+    pool.loop:after(0.3, function() pool:close() end)
+    result = command(pool, "top --json --interval 0.01 " .. socket)
+    assert.equal(2, result.code)
+    assert.truthy(result.err:find("the pool has gone", 1, true), result.err)
+    loop:close()
+  end)
+
+  it("shows how long calls took, unless the children do not measure it", function()
+    local pool = pools.start({ size = 1, control = path() })
+    pool:must("pid")
+    assert.equal(1, pool:info().children[1].latency.calls.count)
+    pool = pools.start({ size = 1, control = path(), latency = false })
+    pool:must("pid")
+    assert.is_nil(pool:info().children[1].latency)
+  end)
+
+  it("fits into a terminal of 80 columns", function()
+    local result = cli.programs.run(([[
+      package.path = %q .. "/lua/?.lua;" .. package.path
+      local top = require("fkrpc.command.top")
+      local child = { pid = 4194304, generation = 7, state = "ready", marked = "memory", private = 1e9, rate = 98765.4,
+        inflight = 12, keys = 34567, age = 36000, latency = { calls = { count = 1, p99 = 0.1234 } } }
+      local info = { state = "running", generation = 7, children = { child }, size = 1, waiting = 0, keys = 34567,
+        counts = {}, last_event = { event = "died", reason = ("a long reason "):rep(10) } }
+      print(table.concat(top.lines(info, 80), "\n"))
+      child.state = "draining"
+      print(top.lines(info, 80)[6])
+      print(top.lines(info)[6])
+    ]]):format(helper.root))
+    local lines = cli.lines(result.out)
+    assert.equal(8, #lines, result.err)
+    for i = 1, 7 do assert.is_true(#lines[i] <= 80, lines[i]) end
+    assert.equal("AGE  EVENT", lines[5]:sub(-10))
+    assert.equal("10h00m  memory", lines[7]:sub(-14))
+    assert.equal("memory", lines[8]:sub(-6))
   end)
 
   it("says what is wrong when there is no such pool", function()

@@ -134,6 +134,7 @@ describe("the file of a listener", function()
     assert.is_nil(none)
     assert.truthy(message:find(path, 1, true))
     assert.equal(98, errno) -- EADDRINUSE
+    assert.truthy(message:find("somebody listens there", 1, true))
     assert.is_true(exists(path))
     listener:close()
   end)

@@ -86,6 +86,15 @@ describe("a stand-in", function()
     assert.is_true(info.rss > 0)
   end)
 
+  it("may be a pool's child, and the pool tells its pid and the copy's", function()
+    local pool = assert(fkrpc.pool({ helper.interpreter, "-l", "fkrpc.standin", script(), stderr = "keep",
+      env = { FKRPC_STANDIN = socket } }))
+    local who = who_is(pool)
+    local info = pool:info().children[1]
+    pool:close()
+    assert.same({ who.standin, who.pid }, { info.pid, info.worker })
+  end)
+
   it("shares one zygote with others that start at the same moment", function()
     local path = script()
     local together, seen = {}, {}

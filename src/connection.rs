@@ -323,10 +323,7 @@ impl Connection {
             }
             Ok(None) => return Ok(None),
             Err(error) if error.kind == ErrorKind::OutOfMemory => return Err(error.kind),
-            Err(error) => {
-                source.clear(); // the log would show the message before
-                self.peer.broken(error, out)?
-            }
+            Err(error) => self.peer.broken(error, awaited, source, tape, out)?,
         };
         if self.peer.hopeless {
             let problem = self.peer.problem;

@@ -22,7 +22,7 @@ pub enum Encoding {
         /// Whether strings must be UTF-8.
         utf8: bool,
     },
-    /// CBOR with these keys; strings are byte strings.
+    /// CBOR with these keys; the envelope's strings are byte strings in FreeKill's form, text strings otherwise.
     Cbor(Keys),
 }
 
@@ -179,7 +179,7 @@ impl Encoding {
                 self.key(out, Member::Code)?;
                 cbor::write_int(out, code)?;
                 self.key(out, Member::Message)?;
-                cbor::write_bytes(out, message)?;
+                self.word(out, message)?;
                 if data {
                     self.key(out, Member::Data)?;
                 }
@@ -199,14 +199,15 @@ impl Encoding {
         }
     }
 
-    /// A text as a value of its own, repaired where it is not UTF-8 and should be: error data.
+    /// A text as a value of its own: error data. In JSON it is repaired where it is not UTF-8 and should be, in CBOR it
+    /// is a byte string then.
     ///
     /// # Errors
     /// `OutOfMemory`.
     pub fn text(self, out: &mut Vec<u8>, text: &[u8]) -> Written {
         match self {
             Encoding::Json { utf8 } => write_lossy(out, text, utf8),
-            Encoding::Cbor(_) => cbor::write_bytes(out, text),
+            Encoding::Cbor(_) => self.word(out, text),
         }
     }
 
@@ -288,11 +289,12 @@ impl Encoding {
         match (self, id) {
             (Encoding::Json { .. }, Id::Int(n)) => json::write_int(out, *n),
             (Encoding::Json { .. }, Id::Float(f)) => json::write_float(out, *f),
-            (Encoding::Json { .. }, Id::Str(s)) => json::write_str(out, s, false),
+            (Encoding::Json { .. }, Id::Str(s) | Id::Text(s)) => json::write_str(out, s, false),
             (Encoding::Json { .. }, Id::Null) => put(out, b"null"),
             (Encoding::Cbor(_), Id::Int(n)) => cbor::write_int(out, *n),
             (Encoding::Cbor(_), Id::Float(f)) => cbor::write_float(out, *f, true),
             (Encoding::Cbor(_), Id::Str(s)) => cbor::write_bytes(out, s),
+            (Encoding::Cbor(_), Id::Text(s)) => self.word(out, s),
             (Encoding::Cbor(_), Id::Null) => cbor::write_null(out),
         }
     }

@@ -62,6 +62,8 @@ pub struct Inbox {
     skipping: bool,
     /// Framings with a prefix: what comes next.
     next: prefix::Next,
+    /// The first bytes of the message that was refused last for its length.
+    pub(crate) overlong: Vec<u8>,
 }
 
 impl Inbox {
@@ -79,6 +81,7 @@ impl Inbox {
             limit: usize::MAX,
             skipping: false,
             next: prefix::Next::default(),
+            overlong: Vec::new(),
         }
     }
 

@@ -97,8 +97,10 @@ pub enum Id {
     Int(i64),
     /// A number with a fraction (the specification says SHOULD NOT, not MUST NOT).
     Float(f64),
-    /// A string.
+    /// A string; in CBOR a byte string.
     Str(Vec<u8>),
+    /// A text string of CBOR, which the other end may tell from a byte string.
+    Text(Vec<u8>),
     /// `null`.
     Null,
 }

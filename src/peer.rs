@@ -16,6 +16,7 @@ mod accept;
 mod batch;
 pub mod cancel;
 mod last;
+mod overlong;
 pub mod quick;
 mod recover;
 mod timing;

@@ -65,7 +65,7 @@ function fkrpc.error(fields) end
 
 ---Why a call failed. `tostring` gives `code: message (data)`.
 ---@class fkrpc.error
----@field code integer|"closed"|"timeout"|"depth"|"garbage"|"cancelled"|"signal" an integer came from the other end; a word is ours
+---@field code integer|"closed"|"timeout"|"depth"|"garbage"|"cancelled"|"signal"|"not_here" an integer came from the other end; a word is ours
 ---@field message string
 ---@field data? any
 
@@ -78,7 +78,7 @@ function fkrpc.error(fields) end
 ---@field strings? "utf8"|"bytes"|"text" JSON: `"utf8"` (default) or `"bytes"`, which sends and takes any byte. CBOR: `"bytes"` (default), or `"text"`, which sends valid UTF-8 as text strings
 ---@field big? "error"|"float"|"string"|"wrap"|"cdata" integers Lua cannot hold, when received; see `fkrpc.json.options` and `fkrpc.cbor.options`. `"wrap"` is the default of `keys = "freekill"`
 ---@field depth? integer how deep tables of a message may nest, 8 to 1000; 128 by default
----@field max_frame? integer the longest message that is taken, in bytes, 512 at least; 16 MiB by default
+---@field max_frame? integer the longest message that is taken, in bytes, 512 at least; 16 MiB by default. A longer one fails the call that it belongs to
 ---@field garbage? "answer"|"log"|"error" what becomes of input that is no message; answered by default
 ---@field send_timeout? number seconds after which a peer is given up that moves no byte while something is sent; none by default
 ---@field queue? integer bytes of what arrives that are taken in while something is sent; 64 MiB by default
@@ -271,7 +271,7 @@ function peer:on(method, handler) end
 ---@param params? table an empty one is sent as `[]` unless marked as an object
 ---@param options? fkrpc.call.options
 ---@return any result
----@return fkrpc.error? err code from the other end, or `"closed"`, `"timeout"`, `"depth"`, `"cancelled"`, `"signal"`
+---@return fkrpc.error? err code from the other end, or `"closed"`, `"timeout"` (`data` is the method), `"depth"`, `"cancelled"`, `"signal"`, `"not_here"`
 function peer:call(method, params, options) end
 
 ---`call` that returns the result and raises the error.

@@ -1,4 +1,5 @@
--- SIGKILL in every state of a pool's children, while callers never stop: each call ends once, and the pool is whole again.
+-- SIGKILL in every state of a pool's children, while callers never stop: each call ends once, and the pool is whole
+-- again.
 --
 -- `pool_kills(fkrpc, interpreter, count)` kills so many, after some to warm up. What it returns says how the
 -- calls ended, how long after the order to kill (`times`: how many by tenths of a millisecond), and what is left over.

@@ -5,6 +5,7 @@
 //! taken before the bytes are there. After a broken header it goes on at what looks like the next.
 
 use super::header::{self, Line};
+use super::skip::HEAD;
 use super::{Framing, Inbox};
 use crate::codec::{CodecError, ErrorKind};
 
@@ -24,6 +25,8 @@ pub(super) enum Next {
     Header(Option<usize>),
     /// A message of this length.
     Message(usize),
+    /// A message of this length, which is too long; its first bytes are waited for.
+    TooLong(usize),
     /// So many bytes of one that is too long.
     Rest(usize),
     /// After a broken header, whatever comes before the next one.
@@ -41,6 +44,12 @@ impl Inbox {
                     self.take(length, 0, message)?;
                     self.next = Next::Prefix;
                     return Ok(true);
+                }
+                Next::TooLong(length) if self.len() < HEAD.min(length) => return Ok(false),
+                Next::TooLong(length) => {
+                    self.keep_head();
+                    self.next = Next::Rest(length);
+                    return Err(CodecError::new(ErrorKind::TooLarge, self.limit));
                 }
                 Next::Rest(length) => {
                     let here = length.min(self.len());
@@ -76,7 +85,7 @@ impl Inbox {
 
     /// At the end of the stream: the message that is here in part, which its reader will find broken.
     pub(super) fn prefixed_rest(&mut self, message: &mut Vec<u8>) -> Result<bool, CodecError> {
-        let in_message = matches!(self.next, Next::Message(_) | Next::Header(_));
+        let in_message = matches!(self.next, Next::Message(_) | Next::TooLong(_) | Next::Header(_));
         if !in_message && (self.next != Next::Prefix || self.bytes().trim_ascii().is_empty()) {
             return Ok(false);
         }
@@ -135,12 +144,14 @@ impl Inbox {
             self.next = Next::Message(length);
             return Ok(());
         }
-        self.next = Next::Rest(length);
         if self.framing == Framing::Length && length >= TEXT {
+            self.overlong.clear();
             self.next = Next::Prefix;
             self.consume(self.len());
+            return Err(CodecError::new(ErrorKind::TooLarge, self.limit));
         }
-        Err(CodecError::new(ErrorKind::TooLarge, self.limit))
+        self.next = Next::TooLong(length);
+        Ok(())
     }
 
     /// Go on with whatever may be the next header, which can lie in what was taken for this one.

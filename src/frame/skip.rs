@@ -9,6 +9,9 @@ use super::{Framing, Inbox};
 /// it is here: it is no item, but something else that was written to the stream.
 const PLAUSIBLE: usize = 1 << 30;
 
+/// So many bytes are kept of a message that is too long. No limit is lower.
+pub(super) const HEAD: usize = 512;
+
 impl Inbox {
     /// The least length the present message will have.
     pub(super) fn expected(&self) -> usize {
@@ -29,12 +32,23 @@ impl Inbox {
 
     /// The message at the front is too long.
     pub(super) fn pass_over(&mut self) {
+        self.overlong.clear();
         if self.framing == Framing::CborSequence && self.item.needed() > PLAUSIBLE {
             return self.drop_all();
         }
+        self.keep_head();
         self.searched = self.start;
         self.skipping = true;
         self.skip();
+    }
+
+    /// Keep the first bytes of the message at the front, which is too long: they may tell whose it is.
+    pub(super) fn keep_head(&mut self) {
+        let head = &self.bytes[self.start..self.end.min(self.start + HEAD)];
+        self.overlong.clear();
+        if self.overlong.try_reserve_exact(head.len()).is_ok() {
+            self.overlong.extend_from_slice(head);
+        }
     }
 
     /// Pass over what is here of a message that is too long; whether its end was among it and something follows.

@@ -291,7 +291,10 @@ pub(super) fn read_id(tape: &Tape, message: &[u8], at: Option<usize>) -> Result<
             copy.try_reserve_exact(bytes.len())
                 .map_err(|_| ErrorKind::OutOfMemory)?;
             copy.extend_from_slice(bytes);
-            Id::Str(copy)
+            match node {
+                Node::Str { offset, len } if cbor::is_text(message, offset, len) => Id::Text(copy),
+                _ => Id::Str(copy),
+            }
         }
     };
     Ok(Some(Some(id)))

@@ -19,7 +19,7 @@ impl Peer {
     pub fn last_reply(&self, slot: usize, text: &str, out: &mut Vec<u8>) -> bool {
         out.clear();
         let Some(slot) = self.slots.get(slot) else { return false };
-        if out.capacity() < ROOM || matches!(&slot.id, Id::Str(id) if id.len() > LONGEST_ID) {
+        if out.capacity() < ROOM || matches!(&slot.id, Id::Str(id) | Id::Text(id) if id.len() > LONGEST_ID) {
             return false;
         }
         let batch = slot.batch.and_then(|number| self.batches.so_far(number));

@@ -54,16 +54,22 @@ impl Peer {
         Ok(Incoming::Handled)
     }
 
-    /// The inbox found the stream itself broken.
+    /// The inbox found the stream itself broken. `message` is what came, as far as it is known.
     ///
     /// # Errors
     /// `OutOfMemory`.
-    pub fn broken(&mut self, error: CodecError, out: &mut Vec<u8>) -> Result<Incoming, ErrorKind> {
+    pub fn broken(
+        &mut self,
+        error: CodecError,
+        awaited: Option<i64>,
+        message: &mut Vec<u8>,
+        tape: &mut Tape,
+        out: &mut Vec<u8>,
+    ) -> Result<Incoming, ErrorKind> {
         if error.kind == ErrorKind::TooLarge {
-            let why = text::string(format_args!("a message may have {} bytes", error.offset));
-            self.problem = Some(Problem::TooLarge(error.offset));
-            return self.answer(INVALID_REQUEST, Id::Null, &why, None, out);
+            return self.overlong(error.offset, awaited, message, tape, out);
         }
+        message.clear(); // the log would show the message before
         self.problem = Some(Problem::Unreadable(error));
         let why = self.reason(error, b"");
         self.garbage(&why, None, out)
@@ -106,7 +112,7 @@ impl Peer {
 }
 
 /// Scan a message with every limit off that can be.
-fn scan_leniently(scan: &Scan, message: &[u8], tape: &mut Tape) -> Result<(), CodecError> {
+pub(super) fn scan_leniently(scan: &Scan, message: &[u8], tape: &mut Tape) -> Result<(), CodecError> {
     match *scan {
         Scan::Json(options) => {
             let lenient = json::ScanOptions {

@@ -148,6 +148,8 @@ function cancel.options(self, params, options)
   local timeout, token, listener = options.timeout, options.cancel, options.on_progress
   if timeout ~= nil and type(timeout) ~= "number" then
     wrong("option 'timeout' must be seconds, got " .. type(timeout))
+  elseif timeout ~= timeout then
+    wrong("option 'timeout' must be seconds, got " .. tostring(timeout))
   end
   if token ~= nil and not cancel.is_token(token) then wrong("option 'cancel' must be made by fkrpc.token()") end
   if listener == nil then return timeout, token, nil, params end
@@ -171,14 +173,22 @@ function cancel.listen(self, params, listener)
   if second then self.heard[second] = listener end
 end
 
+--- The error of a call that has failed: if its time was over, the method is its data.
+function cancel.name_late(err, method)
+  if type(err) == "table" and rawget(err, "code") == "timeout" then err.data = method end
+  return err
+end
+
 --- The call with this id is over: stop listening, and tell the other end if nobody waits for the result.
-function cancel.finish(self, id, params, listener, token, err)
+function cancel.finish(self, id, params, listener, token, err, method)
   if listener then
     local first, second = tokens_of(self.manner, params)
     self.heard[first] = nil
     if second then self.heard[second] = nil end
   end
-  if err == nil or not self.manner then return end
+  if err == nil then return end
+  cancel.name_late(err, method)
+  if not self.manner then return end
   local code = rawget(err, "code")
   if code == "timeout" or code == "cancelled" then
     self:notify(self.manner.cancel, self.manner.cancellation(id, token and token.reason or code))
@@ -196,13 +206,13 @@ function cancel.call(self, method, params, options)
   local id, deadline = native.begin(self.conn, self.handlers, method, params, timeout)
   if id == nil then
     if self.mourn then self:mourn(deadline, method) end
-    return nil, deadline
+    return nil, cancel.name_late(deadline, method)
   end
   if listener then cancel.listen(self, params, listener) end
   local slot, a, b, c = native.wait(self.conn, self.handlers, id, deadline)
   if slot ~= nil then a, b = peers.settle(self, slot, a, b, c, id, deadline, token) end
   if b ~= nil and self.mourn then self:mourn(b, method) end
-  cancel.finish(self, id, params, listener, token, b)
+  cancel.finish(self, id, params, listener, token, b, method)
   return a, b
 end
 

@@ -33,8 +33,16 @@ function certificate.prepare()
   if known == nil then known = oom_kills() or false end
 end
 
+-- The line that says the most: the last one; before a traceback of Lua's at the end, that of its error.
 local function last_line(text)
-  local line = text:match("([^\n]*%S[^\n]*)%s*$")
+  local line
+  local before, frames = text:match("^(.*)\nstack traceback:(\n.*)$")
+  if before and not frames:find("\n[^\t\n]") then
+    for other in before:gmatch("[^\n]+") do
+      if other:find("^[^\t].*%S") then line = other end
+    end
+  end
+  line = line or text:match("([^\n]*%S[^\n]*)%s*$")
   if line and #line > LONGEST then line = line:sub(1, LONGEST) .. "..." end
   return line
 end

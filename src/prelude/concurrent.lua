@@ -252,7 +252,7 @@ function Concurrent:call(method, params, options)
   local id, deadline = begin(self.conn, self.handlers, method, params, timeout)
   if id == nil then
     if self.mourn then self:mourn(deadline, method) end
-    return nil, deadline
+    return nil, cancel.name_late(deadline, method)
   end
   local wait = setmetatable({ peer = self, id = id, deadline = deadline, token = token, method = method }, Wait)
   self.waits[id] = wait
@@ -268,7 +268,7 @@ function Concurrent:call(method, params, options)
       if event then unblock(self, event, detail) end
     end
   end
-  if options ~= nil then cancel.finish(self, id, params, listener, token, wait.err) end
+  if options ~= nil then cancel.finish(self, id, params, listener, token, wait.err, method) end
   return wait.result, wait.err
 end
 

@@ -27,7 +27,11 @@ local function hello(child, deadline)
     served, err = child:step(left)
   end
   child.handlers.hello = given
-  if not said then return nil, "it has not said hello: " .. tostring(err) end
+  if not said then
+    local certificate = child.certificate
+    if certificate then return nil, "it has ended before it said hello: " .. certificate.reason end
+    return nil, "it has not said hello: " .. tostring(err)
+  end
   return true
 end
 

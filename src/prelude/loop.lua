@@ -59,7 +59,10 @@ local KNOWN = options.set("on_end")
 --- Serve this peer from now on. The loop.
 function Loop:add(peer, given)
   check_open(self)
-  if type(peer) ~= "table" or not peer.conn or not peer.handlers then bad(1, "add", "peer", type(peer)) end
+  if type(peer) ~= "table" or not peer.conn or not peer.handlers then
+    bad(1, "add", "peer", type(peer) == "table" and peer.roster and "a pool: give it the loop as its option 'loop'"
+      or type(peer))
+  end
   given = options.check("loop", given, KNOWN)
   local on_end = options.typed("loop", given, "on_end", "function")
   if peer.loop then
@@ -298,7 +301,8 @@ end
 Loop.__close = Loop.close
 
 --- A loop with nothing in it.
-local function loop()
+local function loop(...)
+  if (...) ~= nil then bad(1, "loop", "nothing", type((...))) end
   local set = native.poller()
   local self = setmetatable({
     set = set, listen = set.listen, places = {}, peers = {}, memory = {}, sources = 0, special = true, rush = true,

@@ -5,6 +5,11 @@ local type, error, tostring, pairs, ipairs, concat, sort =
 
 local options = {}
 
+-- A wrong value, for people.
+local function shown(value)
+  return type(value) == "string" and '"' .. value .. '"' or tostring(value)
+end
+
 --- Check that `given` is a table with no other names than those of `known`; array items are allowed if `known[1]`.
 function options.check(where, given, known)
   if given == nil then return {} end
@@ -28,8 +33,8 @@ function options.choice(where, given, name, words, default, level)
     local known = {}
     for word in pairs(words) do known[#known + 1] = '"' .. tostring(word) .. '"' end
     sort(known)
-    error("fkrpc." .. where .. ": option '" .. name .. "' must be one of " .. concat(known, ", ")
-      .. ", not " .. (type(value) == "string" and '"' .. value .. '"' or tostring(value)), level or 3)
+    error("fkrpc." .. where .. ": option '" .. name .. "' must be one of " .. concat(known, ", ") .. ", not "
+      .. shown(value), level or 3)
   end
   return meant
 end
@@ -40,7 +45,17 @@ function options.integer(where, given, name, default, least, most, level)
   if value == nil then return default end
   if type(value) ~= "number" or value % 1 ~= 0 or value < least or value > most then
     error("fkrpc." .. where .. ": option '" .. name .. "' must be an integer from " .. least .. " to "
-      .. ("%.0f"):format(most), level or 3)
+      .. ("%.0f"):format(most) .. ", not " .. shown(value), level or 3)
+  end
+  return value
+end
+
+--- Seconds, more than none.
+function options.seconds(where, given, name, level)
+  local value = given[name]
+  if value ~= nil and (type(value) ~= "number" or value ~= value or value <= 0) then
+    error("fkrpc." .. where .. ": option '" .. name .. "' must be seconds, more than 0, not " .. shown(value),
+      level or 3)
   end
   return value
 end

@@ -90,6 +90,14 @@ end
 function Pool:reload(changes)
   if self.closing then return nil, "the pool is closed" end
   if changes ~= nil then
+    if type(changes) ~= "table" then
+      error("bad argument #1 to 'reload' (table of options expected, got " .. type(changes) .. ")", 2)
+    end
+    for name in pairs(changes) do
+      if OWN[name] then
+        error("fkrpc.pool: option '" .. name .. "' is the pool's own; a reload changes those of its children", 2)
+      end
+    end
     options.check("pool", changes, process.known)
     if changes.command or changes[1] then self.given.command = process.command_of(changes, "pool") end
     for name, value in pairs(changes) do
@@ -153,23 +161,28 @@ local function finish(self)
   if self.own_loop then self.loop:close() end
 end
 
--- Without a loop: the children end beside each other, and are waited for one after the other.
-local function stop_in_place(self)
-  local members = {}
-  for member in pairs(self.members) do
-    members[#members + 1] = member
-    member.peer:close_stdin()
+-- Wait until the last child has ended.
+local function outlast(self)
+  if next_of(self.members) == nil then return end
+  if self.loop.closed then
+    -- Nobody else looks after them any more. They end beside each other, and are waited for one after the other.
+    local peers = {}
+    for member in pairs(self.members) do peers[#peers + 1] = member.peer end
+    for i = 1, #peers do peers[i]:close_stdin() end
+    for i = 1, #peers do peers[i]:stop({ grace = self.grace, terminate = self.grace }) end
+    return
   end
-  for i = 1, #members do members[i].peer:stop({ grace = self.grace, terminate = self.grace }) end
+  self.loop:await(function(resume) self.closers[#self.closers + 1] = resume end)
 end
 
 --- Stop all children and wait for their ends. Calls that wait for a child fail. Twice does no harm.
 function Pool:close()
-  if self.closing then return end
-  local loop, resume_all = self.loop, nil
+  if self.closing then return outlast(self) end
+  local loop = self.loop
+  self.closers = {}
   function self.closing()
-    if resume_all then resume_all() end
-    -- Whoever has called this may have been cancelled.
+    for i = 1, #self.closers do self.closers[i]() end
+    -- Whoever has called `close` may have been cancelled.
     if not loop.closed then loop:go(finish, self) end
   end
   self.state = "closed"
@@ -181,12 +194,10 @@ function Pool:close()
     for i = 1, #self.waiters do self.waiters[i]() end
     self.waiters = nil
   end
-  if loop.closed then
-    stop_in_place(self)
-  else
+  if not loop.closed then
     for member in pairs(self.members) do member:stop() end
-    if next_of(self.members) ~= nil then loop:await(function(resume) resume_all = resume end) end
   end
+  outlast(self)
   finish(self)
 end
 
@@ -228,12 +239,18 @@ local function pool(given)
   if handshake ~= nil and handshake ~= "hello" and type(handshake) ~= "function" then
     error("fkrpc.pool: option 'handshake' must be \"hello\" or a function", 2)
   end
+  local loop, control = given.loop, options.typed("pool", given, "control", "string")
+  if loop ~= nil and (type(loop) ~= "table" or not loop.await or loop.closed) then
+    error("fkrpc.pool: option 'loop' must be an fkrpc.loop() that is open, not "
+      .. (type(loop) == "table" and tostring(loop) or "a " .. type(loop)), 2)
+  end
   local random = native.module("random")()
   local of_child = {}
   for name, value in pairs(given) do
     if type(name) == "string" and not OWN[name] then of_child[name] = value end
   end
   of_child.command = process.command_of(given, "pool")
+  if control and of_child.latency == nil then of_child.latency = true end -- `fkrpc top` shows it
   local self = setmetatable({
     size = options.integer("pool", given, "size", 1, 1, 1000),
     warm = options.integer("pool", given, "warm", 0, 0, 1000),
@@ -242,13 +259,13 @@ local function pool(given)
     shake = { how = handshake, patience = seconds(given, "handshake_timeout", 10) },
     grace = seconds(given, "grace", 2),
     drain_timeout = seconds(given, "drain_timeout"),
-    moved = staff.moved, pump_soon = staff.pump_soon, given = of_child, handlers = handlers, listeners = {}, members = {},
+    moved = staff.moved, pump_soon = staff.pump_soon, given = of_child, handlers = handlers,
+    listeners = {}, members = {},
     counts = {}, serial = 0, generation = 1,
-    debt = 0, state = "running", now = now, born = now(), looked = now(), gone_calls = 0,
+    debt = 0, state = "running", now = now, born = now(), gone_calls = 0,
   }, Pool)
   local most = options.integer("pool", given, "concurrency", nil, 1, 2 ^ 31)
   self.roster = rosters.new(most or HUGE)
-  local loop = given.loop
   self.own_loop = loop == nil
   self.loop = loop or native.module("loop").loop()
   function self.launch()
@@ -262,10 +279,11 @@ local function pool(given)
   if given.prefork then started, message, errno = native.module("pool/prefork").install(self, given.prefork) end
   if started then started, message, errno = staff.start(self) end
   if not started then
+    if self.zygote then self.zygote():close() end
     if self.own_loop then self.loop:close() end
+    if self.mistake then error(self.mistake, 2) end
     return nil, message, errno
   end
-  local control = options.typed("pool", given, "control", "string")
   if control then
     self.on_closed, message, errno = native.module("pool/control").open(self, control)
     if not self.on_closed then
@@ -273,7 +291,10 @@ local function pool(given)
       return nil, message, errno
     end
   end
-  self.ticker = self.loop:every(seconds(given, "check", 1), function() staff.look(self) end)
+  local check = seconds(given, "check", 1)
+  if self.recycle.memory or self.recycle.age then
+    self.ticker = self.loop:every(check, function() staff.look(self) end)
+  end
   reconcile(self)
   return self
 end

@@ -54,6 +54,15 @@ local function environment_of(env, where)
   return flat
 end
 
+local function limit_of(given, name, least, most)
+  local value = given[name]
+  if value ~= nil and (type(value) ~= "number" or value % 1 ~= 0 or value < least or value > most) then
+    error(("fkrpc.spawn: option 'limits.%s' must be an integer from %d to %.0f, not %s"):format(name, least, most,
+      type(value) == "number" and tostring(value) or "a " .. type(value)), 4)
+  end
+  return value
+end
+
 -- The limits in the native side's order.
 local function limits_of(given)
   if given == nil then return {} end
@@ -61,10 +70,8 @@ local function limits_of(given)
   for name in pairs(given) do
     if not known[name] then wrong("unknown limit '" .. tostring(name) .. "'") end
   end
-  for place, name in pairs(LIMITS) do
-    limits[place] = options.integer("spawn", given, name, nil, 0, 2 ^ 53, 4)
-  end
-  limits[5] = options.integer("spawn", given, "nice", nil, -40, 40, 4)
+  for place, name in pairs(LIMITS) do limits[place] = limit_of(given, name, 0, 2 ^ 53) end
+  limits[5] = limit_of(given, "nice", -40, 40)
   return limits
 end
 

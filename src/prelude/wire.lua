@@ -24,7 +24,7 @@ local LEAST_FRAME = 512
 -- What `native.configure` wants: how much may come, and how much may wait.
 local function settings_of(where, given)
   local max_frame = options.integer(where, given, "max_frame", 16 * MEGABYTE, LEAST_FRAME, 2 ^ 40, 5)
-  local send_timeout = options.typed(where, given, "send_timeout", "number", 5)
+  local send_timeout = options.seconds(where, given, "send_timeout", 5)
   local batch = options.integer(where, given, "batch", 0, 0, 2 ^ 30, 5)
   local queue = options.integer(where, given, "queue", 64 * MEGABYTE, 0, 2 ^ 40, 5)
   local garbage = options.choice(where, given, "garbage", GARBAGE, "answer", 5)

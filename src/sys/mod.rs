@@ -10,6 +10,7 @@ mod c_streams;
 pub mod capture;
 pub mod clock;
 pub mod dir;
+mod ends;
 pub mod error;
 pub mod fd;
 pub mod heap;

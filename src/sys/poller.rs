@@ -4,6 +4,7 @@
 //! is not reported any more, though the system may have said so a moment before.
 #![allow(unsafe_code)]
 
+use super::ends::{End, Ends};
 use super::shared::Shared;
 use super::{clock, signals};
 use std::cell::Cell;
@@ -98,6 +99,8 @@ enum Kind {
     Input,
     Output,
     End,
+    /// The ends of all processes together.
+    Ends,
     Signals,
 }
 
@@ -130,7 +133,10 @@ pub struct Poller {
     pub alarm: Option<i64>,
     /// Signals that the set itself wants to hear of.
     pub guard: Option<signals::Guard>,
+    /// Why the last wait failed, for whoever raises it.
+    pub failure: String,
     hears: bool,
+    ends: Ends,
 }
 
 impl Poller {
@@ -152,7 +158,9 @@ impl Poller {
             share: 0,
             alarm: None,
             guard: None,
+            failure: String::new(),
             hears: false,
+            ends: Ends::default(),
         })
     }
 
@@ -293,6 +301,24 @@ impl Poller {
                 }
                 continue;
             }
+            if kind == Kind::Ends {
+                let (reported, slots) = (&mut self.reported, &self.slots);
+                self.ends.each_ended(|place| {
+                    let known = reported.iter_mut().find(|reported| reported.ready.place == place);
+                    match known {
+                        Some(known) => known.ready.end = true,
+                        None => push(
+                            reported,
+                            slots,
+                            Ready {
+                                end: true,
+                                ..Ready::nothing(place)
+                            },
+                        ),
+                    }
+                });
+                continue;
+            }
             // What belongs to a place is next to each other.
             if self.reported.last().is_none_or(|last| last.ready.place != place) {
                 push(&mut self.reported, &self.slots, Ready::nothing(place));
@@ -330,11 +356,17 @@ impl Poller {
     fn rebuild(&mut self) -> Result<(), TryReserveError> {
         self.entries.clear();
         self.places.clear();
-        let most = 3 * self.slots.len() + 1; // OK because each slot takes more memory than a few bytes
+        let most = 3 * self.slots.len() + 2; // OK because each slot takes more memory than a few bytes
         self.entries.try_reserve(most)?;
         self.places.try_reserve(most)?;
         self.reported.try_reserve(self.slots.len())?;
         self.special = false;
+        let ends = self.slots.iter().enumerate().filter_map(|(place, slot)| {
+            let Slot { interest, generation } = slot.as_ref()?;
+            let (fd, generation) = (interest.end.get(), *generation);
+            (fd != NONE).then_some(End { fd, place, generation })
+        });
+        let ends = self.ends.watch(ends);
         let mut add = |place, fd, kind| {
             if fd != NONE {
                 let events = if kind == Kind::Output {
@@ -351,10 +383,13 @@ impl Poller {
             let Some(Slot { interest, .. }) = slot else { continue };
             add(place, interest.input.get(), Kind::Input);
             add(place, interest.output.get(), Kind::Output);
-            add(place, interest.end.get(), Kind::End);
+            if ends.is_none() {
+                add(place, interest.end.get(), Kind::End);
+            }
             let timed = interest.output.get() != NONE && interest.until.get() != i64::MAX;
             self.special |= interest.at_once.get() || timed;
         }
+        add(usize::MAX, ends.unwrap_or(NONE), Kind::Ends); // after all places: they may be reported already
         if self.hears {
             add(usize::MAX, signals::reader(), Kind::Signals);
         }

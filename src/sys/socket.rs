@@ -123,11 +123,19 @@ pub fn adopt(number: RawFd) -> Result<OwnedFd, SysError> {
         SysError::new(&what, &io::Error::from_raw_os_error(errno), advice)
     };
     if (0..=libc::STDERR_FILENO).contains(&number) {
-        return Err(refuse(libc::EINVAL, "stdin and stdout are for fkrpc.stdio"));
+        return Err(refuse(
+            libc::EINVAL,
+            "0 to 2 are stdin, stdout and stderr: fkrpc.stdio serves at them",
+        ));
     }
     let errno = |error: io::Error| error.raw_os_error().unwrap_or(libc::EINVAL);
     match fd::flags(number) {
-        Err(error) => return Err(refuse(errno(error), "")),
+        Err(error) => {
+            return Err(refuse(
+                errno(error),
+                "whoever started this process did not leave it open",
+            ))
+        }
         Ok(flags) if flags & libc::FD_CLOEXEC != 0 => {
             return Err(refuse(
                 libc::EINVAL,
@@ -308,7 +316,10 @@ fn failure(doing: &str, path: &[u8], error: &io::Error) -> SysError {
             path.len()
         )),
         Some(libc::EINVAL) if path.is_empty() || path.contains(&0) => text::copy("a path without NUL bytes is wanted"),
-        Some(libc::ECONNREFUSED) => text::copy("nobody listens there any more"),
+        Some(libc::ECONNREFUSED) => text::copy("nobody listens there any more, or it is no socket"),
+        Some(libc::EADDRINUSE) => text::copy("somebody listens there, or it is no socket"),
+        Some(libc::ENOENT) if doing.starts_with("listen") => text::copy("the folder must exist"),
+        Some(libc::ENOENT) => text::copy("nobody has listened there"),
         _ => String::new(),
     };
     SysError::new(&what, error, &advice)

@@ -34,7 +34,7 @@ function cbor.encode(value) end
 function cbor.decode(bytes, start) end
 
 ---@class fkrpc.cbor.options
----@field strings? "bytes"|"text" strings go out as byte strings (default), or as text strings where they are valid UTF-8
+---@field strings? "bytes"|"text" strings go out as byte strings (default), or as text strings where they are valid UTF-8 and in no tag that wants bytes
 ---@field utf8? boolean refuse text strings that are not UTF-8; false by default
 ---@field big? "error"|"float"|"string"|"wrap"|"cdata" an integer that Lua cannot hold exactly is refused (default), becomes the nearest float, its digits, is taken modulo 2^64, or (LuaJIT) becomes a 64-bit cdata
 ---@field floats? "shortest"|"double" floats go out in the smallest exact width (default), or always in 8 bytes

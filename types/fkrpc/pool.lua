@@ -20,7 +20,7 @@ local pool = {}
 ---@field check? number seconds between two looks at memory and age; 1 by default
 ---@field loop? fkrpc.loop where it lives; one of its own by default
 ---@field prefork? boolean fork the children from one that has loaded the program
----@field control? string path of a Unix socket for `fkrpc top`
+---@field control? string path of a Unix socket for `fkrpc top`; switches on `latency` unless that is false
 
 ---@class fkrpc.pool.recycle
 ---@field memory? number bytes of private memory

@@ -16,10 +16,14 @@ the 99th percentile of how long calls took, calls in flight, keys, age and the l
   --once        show it once
   --json        one JSON object a line instead of a table
   --interval N  seconds between two looks (1)
+
+Lines are cut at the terminal's width. Times of calls are there if the children have the option latency, which they have
+in a pool with a control socket unless it is switched off. Ctrl-C ends it; so does the pool's end, with status 2.
 ]]
 
 local KNOWN = { ["--once"] = true, ["--json"] = true, ["--interval"] = "number" }
-local BAR = 16
+local WIDEST, NARROWEST = 16, 8 -- of the bar
+local WIDE = 100 -- columns from which on the bar is as wide as it gets
 local MEBIBYTE = 2 ^ 20
 
 local function age(seconds)
@@ -29,17 +33,31 @@ local function age(seconds)
   return ("%dh%02dm"):format(math.floor(seconds / 3600), math.floor(seconds % 3600 / 60))
 end
 
-local function bar(value, most)
-  local full = most > 0 and math.min(BAR, math.floor(BAR * value / most + 0.5)) or 0
-  return ("#"):rep(full) .. ("."):rep(BAR - full)
+local function bar(value, most, length)
+  local full = most > 0 and math.min(length, math.floor(length * value / most + 0.5)) or 0
+  return ("#"):rep(full) .. ("."):rep(length - full)
+end
+
+-- Columns of the terminal; nil where that is not known.
+local function columns()
+  local pipe = io.popen("stty size 2>/dev/null", "r")
+  local size = pipe and pipe:read("*l")
+  if pipe then pipe:close() end
+  local width = tonumber((size or ""):match("^%d+ (%d+)$"))
+  return width and width > 0 and width or nil
 end
 
 local function memory_of(child)
   return child.private or child.rss or 0
 end
 
---- The lines of a table.
-function top.lines(info)
+local function event_of(child)
+  if not child.marked then return child.event or "" end
+  return child.state == "ready" and child.marked .. ", to be replaced" or child.marked
+end
+
+--- The lines of a table, cut to so many columns if that is given.
+function top.lines(info, width)
   local lines, counts = {}, info.counts
   lines[1] = ("pool: %s, generation %d, %d children for %d places, %d calls waiting, %d keys"):format(
     info.state, info.generation, #info.children, info.size, info.waiting, info.keys)
@@ -50,31 +68,36 @@ function top.lines(info)
   lines[3] = last and ("last: %s%s%s"):format(last.event, last.pid and (" %d"):format(last.pid) or "",
     last.reason and ": " .. tostring(last.reason):gsub("%c+", " ") or "") or "last: nothing yet"
   lines[4] = ""
-  lines[5] = ("%8s %4s %-9s %9s %-16s %8s %8s %7s %6s %7s  %s"):format("PID", "GEN", "STATE", "MiB", "", "CALLS/S",
-    "P99", "FLIGHT", "KEYS", "AGE", "EVENT")
+  local length = width and width < WIDE and NARROWEST or WIDEST
+  lines[5] = ("%7s %3s %-8s %7s %s %7s %8s %4s %5s %6s  %s"):format("PID", "GEN", "STATE", "MiB", (" "):rep(length),
+    "CALLS/S", "P99", "CALL", "KEYS", "AGE", "EVENT")
   local most = info.memory_limit or 0
   for _, child in ipairs(info.children) do
     if not info.memory_limit then most = math.max(most, memory_of(child)) end
   end
   for _, child in ipairs(info.children) do
     local latency = child.latency and child.latency.calls
-    lines[#lines + 1] = ("%8d %4d %-9s %9.1f %s %8.1f %8s %7d %6d %7s  %s"):format(child.pid, child.generation,
-      child.state, memory_of(child) / MEBIBYTE, bar(memory_of(child), most), child.rate or 0,
+    lines[#lines + 1] = ("%7d %3d %-8s %7.1f %s %7.1f %8s %4d %5d %6s  %s"):format(child.pid, child.generation,
+      child.state, memory_of(child) / MEBIBYTE, bar(memory_of(child), most, length), child.rate or 0,
       latency and latency.count > 0 and summary.duration(latency.p99) or "-", child.inflight, child.keys,
-      age(child.age), child.marked and child.marked .. ", to be replaced" or child.event or "")
+      age(child.age), event_of(child))
   end
+  for place, line in ipairs(lines) do lines[place] = line:sub(1, width or -1) end
   return lines
 end
 
+-- False if nobody reads it any more.
 local function show(info, as_json, clear)
+  local text
   if as_json then
-    io.stdout:write(assert(fkrpc.json.encode(info)), "\n")
+    text = assert(fkrpc.json.encode(info)) .. "\n"
   else
     -- Home, each line with what was behind it erased, then all below.
     local ending = clear and "\27[K\n" or "\n"
-    io.stdout:write(clear and "\27[H" or "", table.concat(top.lines(info), ending), ending, clear and "\27[J" or "")
+    text = (clear and "\27[H" or "") .. table.concat(top.lines(info, clear and columns()), ending) .. ending
+      .. (clear and "\27[J" or "")
   end
-  io.stdout:flush()
+  return io.stdout:write(text) and io.stdout:flush()
 end
 
 --- Run it with the words of the command line; the exit status.
@@ -92,10 +115,14 @@ function top.run(words)
       io.stderr:write("fkrpc: the pool does not answer: ", tostring(err), "\n")
       return 2
     end
-    show(info, options.json, not options.once and not options.json)
+    if not show(info, options.json, not options.once and not options.json) then return 0 end
     if not options.once then
       local _, ended = peer:step(interval)
-      if ended then return ended.code == "signal" and 0 or 2 end
+      if ended then
+        if ended.code == "signal" then return 0 end
+        io.stderr:write("fkrpc: the pool has gone: ", tostring(ended), "\n")
+        return 2
+      end
     end
   until options.once
   peer:close()

@@ -86,6 +86,19 @@ pub(super) fn string_end(source: &[u8], at: usize, len: u64) -> Result<usize, Co
     }
 }
 
+/// Whether the `len` bytes at `offset`, which a scan has found to be a string in one piece, are a text string. The head
+/// before them tells, read backwards: no two of its widths can end there with the same length.
+#[must_use]
+pub fn is_text(source: &[u8], offset: usize, len: usize) -> bool {
+    [0, 1, 2, 4, 8].into_iter().any(|width| {
+        let Some(at) = offset.checked_sub(1 + width) else {
+            return false;
+        };
+        let (major, info) = split(source.get(at).copied().unwrap_or_default());
+        major == TEXT && argument(source, at, info) == Ok((len as u64, offset)) // OK because usize is at most 64 bits
+    })
+}
+
 /// The length of the chunk whose head is at `at` in an indefinite-length string of type `major`, and the offset after
 /// that head; `None` and the offset after it for the break.
 ///

@@ -14,6 +14,7 @@ mod stack;
 pub mod writer;
 
 pub use frame::ItemEnd;
+pub use head::is_text;
 pub use scanner::scan_item;
 
 /// How [`scan_item`] reads an item.

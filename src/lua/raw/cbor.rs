@@ -78,6 +78,9 @@ impl<const SORTED: bool> Format for Cbor<SORTED> {
             cbor::writer::write_bytes(out, bytes)
         }
     }
+    fn bytes(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
+        cbor::writer::write_bytes(out, bytes)
+    }
     #[inline(always)]
     fn open_array(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind> {
         cbor::writer::open_array(out)

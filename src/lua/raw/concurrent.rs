@@ -225,7 +225,7 @@ pub unsafe extern "C-unwind" fn is_cancelled(lua: *mut lua_State) -> c_int {
             let matches = |id: &Id| match (id, ffi::lua_type(lua, 2)) {
                 (Id::Int(n), ffi::LUA_TNUMBER) => *n as f64 == ffi::lua_tonumber(lua, 2),
                 (Id::Float(f), ffi::LUA_TNUMBER) => *f == ffi::lua_tonumber(lua, 2),
-                (Id::Str(text), ffi::LUA_TSTRING) => text == super::state::string(lua, 2),
+                (Id::Str(text) | Id::Text(text), ffi::LUA_TSTRING) => text == super::state::string(lua, 2),
                 (Id::Null, kind) => kind == ffi::LUA_TLIGHTUSERDATA,
                 _ => false,
             };

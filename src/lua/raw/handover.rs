@@ -94,7 +94,7 @@ unsafe fn push_ctx(lua: *mut lua_State, conn: *mut Conn, handlers: c_int, slot: 
         match (*conn).core.peer.id(slot) {
             Some(Id::Int(n)) => ffi::lua_pushinteger(lua, *n),
             Some(Id::Float(f)) => ffi::lua_pushnumber(lua, *f),
-            Some(Id::Str(text)) => push_bytes(lua, text),
+            Some(Id::Str(text) | Id::Text(text)) => push_bytes(lua, text),
             Some(Id::Null) => ffi::lua_pushlightuserdata(lua, std::ptr::null_mut()),
             None => ffi::lua_pushnil(lua),
         }

@@ -42,6 +42,7 @@ pub mod random_class;
 pub mod receive;
 pub mod reply;
 pub mod resume;
+pub mod round;
 pub mod scalars;
 pub mod send;
 pub mod services;

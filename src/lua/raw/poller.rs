@@ -8,31 +8,33 @@
 //! the metatable is set, and the set is put there and used under `guarded`; errors leave it as their numbers. Nothing
 //! with a destructor lies on the Rust stack while Lua may raise, and no reference into the set lives across a push.
 
-use super::chain;
-use super::connection::{check, kept_deadline, system_failure};
+use super::connection::{check, system_failure};
 use super::open::push_upvalues;
-use super::receive::{out_of_memory, push_event, receive, wants_to_run, Got};
+use super::receive::out_of_memory;
+use super::round;
 use super::state::{enter, guarded, leave, raise, OPTIONS};
 use crate::codec::ErrorKind;
-use crate::connection::{Event, Turn, Wait};
 use crate::sys::error::describe;
 use crate::sys::poller::Poller;
 use crate::sys::signals;
-use crate::text;
 use mlua::ffi::{self, lua_CFunction, lua_State};
 use std::ffi::{c_int, CStr};
-use std::io;
 use std::os::fd::RawFd;
 
 /// Bits of what a place is ready for, and of what it waits for.
-const INPUT: i64 = 1;
-const OUTPUT: i64 = 2;
-const INVALID: i64 = 4;
+pub const INPUT: i64 = 1;
+/// Room to write.
+pub const OUTPUT: i64 = 2;
+/// The descriptor is not open.
+pub const INVALID: i64 = 4;
 /// The fourth upvalue of the functions: connections and their handler tables, two items for each place.
-const JOINED: c_int = ffi::lua_upvalueindex(4);
+pub const JOINED: c_int = ffi::lua_upvalueindex(4);
 
 /// The set of the running function; raises where it is closed. Nothing else refers to it while the function runs.
-unsafe fn poller(lua: *mut lua_State) -> *mut Poller {
+///
+/// # Safety
+/// In a function of the set's.
+pub unsafe fn poller(lua: *mut lua_State) -> *mut Poller {
     // SAFETY: upvalue 3 of the functions here is the userdata, always; its place is whole.
     unsafe {
         let place = ffi::lua_touserdata(lua, OPTIONS).cast::<Option<Poller>>();
@@ -182,170 +184,6 @@ unsafe extern "C-unwind" fn remove(lua: *mut lua_State) -> c_int {
     0
 }
 
-/// Push what the place whose turn it is has to do; nothing where the round is over.
-unsafe fn take(lua: *mut lua_State, poller: *mut Poller, marker: &u8) -> c_int {
-    // SAFETY: see the module's proof. The connection and its handlers are on the stack while they are used.
-    unsafe {
-        let ready = match guarded(|| (*poller).next_ready()) {
-            Ok(Some(ready)) => ready,
-            Ok(None) => return 0,
-            Err(panic) => panic.raise(lua),
-        };
-        // Negative: it is the last of this round.
-        let number = |goes_on| {
-            let number = ready.place as i64 + 1; // OK because places are few
-            if goes_on {
-                number
-            } else {
-                -number
-            }
-        };
-        ffi::lua_settop(lua, 0);
-        let at = number(true);
-        ffi::lua_rawgeti(lua, JOINED, 2 * at - 1);
-        if ffi::lua_type(lua, 1) != ffi::LUA_TUSERDATA {
-            let goes_on = (*poller).took(ready.place, false);
-            let bit = |set, bit| if set { bit } else { 0 };
-            let bits = bit(ready.input, INPUT) | bit(ready.output, OUTPUT) | bit(ready.invalid, INVALID);
-            ffi::lua_pushinteger(lua, number(goes_on));
-            ffi::lua_pushinteger(lua, bits);
-            return 2;
-        }
-        let conn = check(lua, 1);
-        ffi::lua_rawgeti(lua, JOINED, 2 * at);
-        if (*conn).core.wire.output().is_some() {
-            chain::serves();
-        }
-        let wait = Wait {
-            single: true,
-            turn: Some(Turn {
-                readable: ready.input || ready.invalid,
-                ended: ready.end,
-            }),
-            ..Wait::default()
-        };
-        let job = enter(lua, marker);
-        let got = receive(lua, conn, job, 2, wait);
-        let more = !matches!(got, Got::Event(event) if event != Event::Handled) && (*conn).core.peer.has_more();
-        let number = number((*poller).took(ready.place, more));
-        match got {
-            Got::Request(slot) => {
-                chain::delivered(conn, slot);
-                ffi::lua_pushinteger(lua, number);
-                ffi::lua_replace(lua, -6); // a value of no use below slot, handler, params and ctx
-                leave(lua, job);
-                5
-            }
-            Got::Reply => {
-                // Below result and error lie three values of no use by now.
-                ffi::lua_pushinteger(lua, number);
-                ffi::lua_replace(lua, 1);
-                ffi::lua_pushboolean(lua, 0);
-                ffi::lua_replace(lua, 2);
-                ffi::lua_pushinteger(lua, (*conn).core.peer.replied);
-                ffi::lua_replace(lua, 3);
-                leave(lua, job);
-                5
-            }
-            Got::Event(event) => {
-                ffi::lua_pushinteger(lua, number);
-                let count = push_event(lua, conn, job, event);
-                leave(lua, job);
-                count + 1
-            }
-        }
-    }
-}
-
-/// `wait(deadline or nil)`: begin a round, waiting until something is ready; returns as [`take_function`].
-unsafe extern "C-unwind" fn wait(lua: *mut lua_State) -> c_int {
-    let marker = 0u8;
-    // SAFETY: see the module's proof.
-    unsafe {
-        ffi::lua_settop(lua, 1);
-        let (poller, deadline) = (poller(lua), kept_deadline(lua, 1));
-        let waited = guarded(|| (*poller).wait(deadline).map_err(errno_of));
-        end_wait(lua, poller, waited, &marker)
-    }
-}
-
-/// `listen()`: the same until the time of `alarm`; nothing is done if that has come.
-unsafe extern "C-unwind" fn listen(lua: *mut lua_State) -> c_int {
-    let marker = 0u8;
-    // SAFETY: see the module's proof.
-    unsafe {
-        let poller = poller(lua);
-        let waited = guarded(|| {
-            if (*poller).is_due() {
-                return Ok(());
-            }
-            (*poller).wait((*poller).alarm).map_err(errno_of)
-        });
-        end_wait(lua, poller, waited, &marker)
-    }
-}
-
-/// `alarm(deadline or nil)`: until when `listen` may wait.
-unsafe extern "C-unwind" fn alarm(lua: *mut lua_State) -> c_int {
-    // SAFETY: see the module's proof.
-    unsafe {
-        (*poller(lua)).alarm = kept_deadline(lua, 1);
-    }
-    0
-}
-
-fn errno_of(error: io::Error) -> i32 {
-    match error.kind() {
-        io::ErrorKind::OutOfMemory => libc::ENOMEM,
-        _ => error.raw_os_error().unwrap_or(libc::EIO),
-    }
-}
-
-/// The end of a function that has waited.
-unsafe fn end_wait(
-    lua: *mut lua_State,
-    poller: *mut Poller,
-    waited: Result<Result<(), i32>, super::guard::Panic>,
-    marker: &u8,
-) -> c_int {
-    // SAFETY: see the module's proof.
-    unsafe {
-        chain::waited();
-        match waited {
-            Ok(Ok(())) => take(lua, poller, marker),
-            // Whoever goes round asks again, and a hook that Ctrl-C has planted runs on the way.
-            Ok(Err(libc::EINTR)) => {
-                wants_to_run(lua);
-                0
-            }
-            Ok(Err(errno)) => {
-                let job = enter(lua, marker);
-                let told = guarded(|| {
-                    let why = describe(&io::Error::from_raw_os_error(errno));
-                    (*job).message = text::string(format_args!("fkrpc: the loop cannot wait: {why}"));
-                });
-                if let Err(panic) = told {
-                    panic.raise(lua);
-                }
-                raise(lua, (*job).message.as_bytes())
-            }
-            Err(panic) => panic.raise(lua),
-        }
-    }
-}
-
-/// `take()`: go on with the round. Returns nothing where it is over, and else the number of a place, negative if nothing
-/// is left in this round after this, and then for a connection one of
-/// `slot, handler, params, ctx` for a request or notification,
-/// `false, id, result, err` for the reply to a call,
-/// `nil, event, detail`; "dry": there is nothing more,
-/// and for a descriptor what it is ready for.
-unsafe extern "C-unwind" fn take_function(lua: *mut lua_State) -> c_int {
-    let marker = 0u8;
-    // SAFETY: see the module's proof.
-    unsafe { take(lua, poller(lua), &marker) }
-}
-
 /// `signals(bits, heard) -> true | nil, message, errno`: the signals to hear of here; `heard`: others do, and their
 /// signals end waits, too.
 unsafe extern "C-unwind" fn hear(lua: *mut lua_State) -> c_int {
@@ -398,10 +236,10 @@ const FUNCTIONS: &[(&CStr, lua_CFunction)] = &[
     (c"watch", watch),
     (c"change", change),
     (c"remove", remove),
-    (c"wait", wait),
-    (c"listen", listen),
-    (c"alarm", alarm),
-    (c"take", take_function),
+    (c"wait", round::wait),
+    (c"listen", round::listen),
+    (c"alarm", round::alarm),
+    (c"take", round::take_function),
     (c"signals", hear),
     (c"signal", has_signal),
     (c"close", close),

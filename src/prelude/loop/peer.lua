@@ -137,7 +137,9 @@ local function wait_for_room(self, co, deadline, token)
   wait.dropped()
   if not fine then return err end
   if token and token.done then return cancel.error(token) end
-  if wait[1] == TIMEOUT then return local_error("timeout", "the other end does not read, and the call's timeout is over") end
+  if wait[1] == TIMEOUT then
+    return local_error("timeout", "the other end does not read, and the call's timeout is over")
+  end
 end
 
 local function let_in(peer)
@@ -227,7 +229,7 @@ local function call(self, method, params, options)
       wait.err = why
     end
   end
-  if options ~= nil then cancel.finish(self, id, params, listener, token, wait.err) end
+  if options ~= nil then cancel.finish(self, id, params, listener, token, wait.err, method) end
   return wait.result, wait.err
 end
 

@@ -86,7 +86,7 @@ local function drop_call(loop, co)
   return false
 end
 
---- What a coroutine waits for is waited for no more; whoever gave it a `dropped` is told. False if it waits for nothing.
+--- What a coroutine waits for is waited for no more; a wait's own `dropped` is told. False if it waits for nothing.
 local function drop(loop, co)
   local wait = loop.waits[co]
   if not wait then return drop_call(loop, co) end

@@ -4,6 +4,7 @@
 local native = ...
 local type, error, tostring, pairs = type, error, tostring, pairs
 local unpack = table.unpack or unpack
+local options = native.module("options")
 local recycles, staff = native.module("pool/recycle"), native.module("pool/staff")
 local scheduler, timers = native.module("loop/scheduler"), native.module("loop/timers")
 local cancel = native.module("cancel")
@@ -17,6 +18,13 @@ local Pool = {}
 local function nobody(self)
   if self.closing then return local_error("closed", "the pool is closed") end
   return local_error("closed", "the pool has no child: " .. tostring(self.reason or self.last_reason))
+end
+
+-- What a call may say that has waited too long.
+local function late_of(self)
+  if #self.roster.live > 0 then return "no child became free within the call's timeout" end
+  return "no child became ready within the call's timeout"
+    .. (self.last_reason and "; the last one: " .. tostring(self.last_reason) or "")
 end
 
 -- Wait until a member is free. It; or nil and an error.
@@ -42,9 +50,7 @@ local function queued(self, key, timeout, token)
     token.calls[entry] = true
   end
   if timeout then
-    wait.timer = { at = native.after(timeout), fire = function()
-      leave(local_error("timeout", "no child became free within the call's timeout"))
-    end }
+    wait.timer = { at = native.after(timeout), fire = function() leave(local_error("timeout", late_of(self))) end }
     timers.add(loop.timers, wait.timer)
   end
   local member
@@ -69,21 +75,26 @@ local function queued(self, key, timeout, token)
   return member
 end
 
+local KNOWN = options.set("key", "timeout", "cancel", "on_progress")
+
 -- The member for a call with options, and the options without the key and the time that was spent with waiting.
 local function chosen(self, given)
   if type(given) ~= "table" then
     error("bad argument #3 to 'call' (table of options or nil expected, got " .. type(given) .. ")", 3)
   end
-  local key, timeout, token, roster = given.key, given.timeout, given.cancel, self.roster
-  if timeout ~= nil and (type(timeout) ~= "number" or timeout ~= timeout) then
-    error("fkrpc: option 'timeout' must be a number of seconds, not "
-      .. (type(timeout) == "number" and "nan" or "a " .. type(timeout)), 3)
+  for name in pairs(given) do
+    if not KNOWN[name] then error("fkrpc: unknown option '" .. tostring(name) .. "' for a call", 3) end
   end
+  local key, timeout, token, roster = given.key, given.timeout, given.cancel, self.roster
+  if timeout ~= nil and type(timeout) ~= "number" then
+    error("fkrpc: option 'timeout' must be a number of seconds, not a " .. type(timeout), 3)
+  end
+  if timeout and (timeout < 0 or timeout ~= timeout) then timeout = 0 end
   if token ~= nil and not cancel.is_token(token) then
     error("fkrpc: option 'cancel' must be made by fkrpc.token()", 3)
   end
   if token and token.done then return nil, cancel.error(token) end
-  if timeout and timeout < 0 then timeout = 0 end
+  if key ~= key then error("fkrpc: option 'key' is not a number (NaN), which equals no key", 3) end
   local began, member, err = timeout and now()
   if key ~= nil then
     member = roster:keyed(key)
@@ -116,15 +127,37 @@ local function after_call(self, member, err)
   end
   if member.state == "draining" then
     member:settle()
-  elseif member.state == "ready" and member.calls >= member.limits.calls then
+  elseif member.state == "ready" and member.calls >= member.most then
     staff.mark(self, member, recycles.why(member.limits, member.calls, 0))
   end
   if self.roster.waiting > 0 then self.roster:pump() end
 end
 
+-- What the peer would say of a call's arguments, it says of the caller's line.
+local function check_method(self, method, name)
+  if type(self) ~= "table" or not self.roster then
+    error("fkrpc: this is no pool; call the method with a colon: pool:" .. name .. "(...)", 3)
+  end
+  error("bad argument #1 to '" .. name .. "' (method name expected, got " .. type(method) .. ")", 3)
+end
+
 --- Call a method of the child that has the key, or of the one with the fewest calls in flight. `result, err`.
 function Pool:call(method, params, given)
-  local roster, member = self.roster, nil
+  if type(method) ~= "string" then check_method(self, method, "call") end
+  local roster, member = self.roster
+  if given == nil then
+    member = roster.latest
+    if member and member.load == 0 then
+      -- The usual case, with nothing that others do better: see `Roster:least`.
+      member.load = 1
+      local calls = member.calls + 1
+      member.calls = calls
+      local result, err = member.peer:call(method, params)
+      member.load = member.load - 1
+      if calls >= member.most or member.state ~= "ready" or roster.waiting > 0 then after_call(self, member) end
+      return result, err
+    end
+  end
   if given ~= nil then
     member, given = chosen(self, given)
     if not member then return nil, given end
@@ -138,9 +171,10 @@ function Pool:call(method, params, given)
   end
   local peer = member.peer
   local calls = member.calls + 1
-  member.calls = calls
+  member.calls, member.load = calls, member.load + 1
   local result, err = peer:call(method, params, given)
-  if err ~= nil or member.owed > 0 or member.state ~= "ready" or roster.waiting > 0 or calls >= member.limits.calls then
+  member.load = member.load - 1
+  if err ~= nil or member.owed > 0 or member.state ~= "ready" or roster.waiting > 0 or calls >= member.most then
     after_call(self, member, err)
   end
   return result, err
@@ -155,6 +189,7 @@ end
 
 --- Tell a child something, chosen as for a call. True, or nil and an error.
 function Pool:notify(method, params, given)
+  if type(method) ~= "string" then check_method(self, method, "notify") end
   local member, err
   if given ~= nil then
     member, err = chosen(self, given)

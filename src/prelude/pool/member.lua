@@ -11,6 +11,8 @@ Member.__index = Member
 
 -- Seconds between two looks at a draining child that something still keeps.
 local LOOK = 0.05
+-- Seconds for which an answer that is owed keeps calls away.
+local DOUBT = 1
 local TERM, KILL = 15, 9
 
 local function quiet(self)
@@ -36,6 +38,10 @@ end
 local function gone(self, certificate)
   if self.state == "gone" then return end
   quiet(self)
+  if self.watch then
+    self.watch:cancel() -- before its descriptor is closed
+    self.peer:close()
+  end
   local was = self.state
   self.state, self.certificate = "gone", certificate
   self.pool:moved(self, was)
@@ -89,7 +95,17 @@ end
 --- Nobody waits for a call any more that the child still has: its place stays kept until an answer comes, or until
 --- `forgive`. Otherwise a child that hangs would look idle and be given everything.
 function Member:owes()
-  if self.owed == 0 then self.strays = strays(self) end
+  local loop = self.pool.loop
+  if loop.closed then return end
+  if self.owed == 0 then
+    self.strays = strays(self)
+    -- It may be well again, or have lost the answer.
+    loop:after(DOUBT, function()
+      if self.owed > 0 then forgive(self) end
+    end)
+  end
+  local roster = self.pool.roster
+  if roster.latest == self then roster.latest = nil end
   self.owed, self.kept = self.owed + 1, self.kept + 1
   self.peer.member, self.peer.heard_of = self, heard_of
 end
@@ -181,30 +197,32 @@ end
 -- The conversation is over, and the process may still be there: it closed its output, or takes its time to free what
 -- it had. It is waited for, and made to end.
 local function silent(self, event, detail)
-  local peer, watch = self.peer, nil
+  local peer = self.peer
   local reason = detail or event == "eof" and "closed its output" or "its connection is " .. event
   if self.silent or self.pool.loop.closed then return end
   self.silent = true
-  local function look_at_it()
-    if not peer:reap() then return end
-    watch:cancel()
-    peer:close()
-  end
   if peer:reap() then return peer:close() end
+  local function look_at_it() peer:reap() end -- which `gone` hears of
   local fd = native.process_fd(peer.process)
-  watch = fd and self.pool.loop:watch(fd, "r", look_at_it) or self.pool.loop:every(LOOK, look_at_it)
-  self:stop(reason)
+  self.watch = fd and self.pool.loop:watch(fd, "r", look_at_it) or self.pool.loop:every(LOOK, look_at_it)
+  if self.state ~= "stopping" then self:stop(reason) end
 end
 
 --- Start one. The member; or nil, message, errno if there is no such process.
 local function start(pool, launch, shake)
-  local peer, message, errno = launch()
+  -- Wrong options raise; `reload` brings them here from a timer, where nobody would hear of it.
+  local fine, peer, message, errno = pcall(launch)
+  if not fine then
+    pool.mistake = tostring(peer):gsub("^fkrpc%.[%w_/]+:%d+: ", "")
+    return nil, pool.mistake
+  end
   if not peer then return nil, message, errno end
   local self = setmetatable({
-    pool = pool, peer = peer, conn = peer.conn, kept = 0, owed = 0, pid = peer.pid, state = "starting",
+    pool = pool, peer = peer, conn = peer.conn, kept = 0, owed = 0, load = 0, pid = peer.pid, state = "starting",
     generation = pool.generation, calls = 0, keys = 0,
     born = pool.now(), limits = pool.recycle:limits(), serial = pool.serial,
   }, Member)
+  self.most = self.limits.calls
   peer.owned = true -- with what it starts itself
   peer.on_death = function(_, certificate) gone(self, certificate) end
   for name, handler in pairs(pool.handlers) do peer:on(name, handler) end

@@ -11,6 +11,7 @@ local prefork = {}
 local LOOK = 0.005
 -- Seconds for a copy to be made, in which nothing else goes on: a process that takes longer hangs, and is given up.
 local PATIENCE = 1
+local ETIMEDOUT = 110
 
 -- A process that loads the program, with the options that are for all copies of it.
 local function start(pool)
@@ -24,6 +25,11 @@ local function start(pool)
     timeout = PATIENCE }
 end
 
+local function late(pool, zygote)
+  return ("%s did not load its program in time (after %g s, option handshake_timeout)"):format(tostring(zygote),
+    pool.shake.patience)
+end
+
 -- Call `done(zygote)` when it has loaded, or `done(nil, message)`; none of it when the pool is closed before.
 local function load(pool, done)
   pool.loop:go(function() -- not at once: whoever asks may be in the middle of something
@@ -31,7 +37,8 @@ local function load(pool, done)
     local zygote, message = start(pool)
     if not zygote then return done(nil, message) end
     pool.loading[zygote] = true
-    local deadline, ready = pool.now() + pool.shake.patience, nil
+    local deadline = pool.now() + pool.shake.patience
+    local ready
     repeat
       ready, message = zygote:ready(0)
       if ready == false then pool.loop:sleep(LOOK) end
@@ -39,7 +46,7 @@ local function load(pool, done)
     pool.loading[zygote] = nil
     if pool.closing or not ready then zygote:close() end
     if pool.closing then return end
-    if ready == false then message = ("%s did not load its program in %g s"):format(tostring(zygote), pool.shake.patience) end
+    if ready == false then message = late(pool, zygote) end
     done(ready and zygote or nil, message)
   end)
 end
@@ -55,7 +62,7 @@ function prefork.install(pool, wanted)
   ready, message, errno = zygote:ready(pool.shake.patience)
   if not ready then
     zygote:close()
-    return nil, message or tostring(zygote) .. " did not load its program in time", errno
+    return nil, message or late(pool, zygote), errno or ETIMEDOUT
   end
 
   local renewals = 0

@@ -6,13 +6,26 @@ local pairs, tostring, sort, concat = pairs, tostring, table.sort, table.concat
 
 local report = {}
 
+-- Calls a second since somebody asked last, if that is long enough ago to tell.
+local LONG_ENOUGH = 0.25
+
+local function rate_of(member, now)
+  local passed = now - (member.asked or member.born)
+  if passed >= LONG_ENOUGH or not member.rate then
+    member.rate = passed > 0 and (member.calls - (member.counted or 0)) / passed or 0
+    member.asked, member.counted = now, member.calls
+  end
+  return member.rate
+end
+
 local function of_member(member, now)
   local child = member.peer:info() or {}
   local stats = member.peer:stats()
   return {
-    pid = member.pid, standin = child.standin, generation = member.generation, state = member.state,
+    pid = member.pid, worker = child.worker, generation = member.generation, state = member.state,
     marked = member.marked, event = member.event, age = now - member.born, calls = member.calls,
-    inflight = native.waiting(member.conn) + member.kept, keys = member.keys, rate = member.rate or 0, rss = child.rss,
+    inflight = native.waiting(member.conn) + member.kept, keys = member.keys, rate = rate_of(member, now),
+    rss = child.rss,
     private = child.private, cpu = child.cpu, last_method = child.last_method, latency = stats.latency,
   }
 end

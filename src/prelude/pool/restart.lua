@@ -15,7 +15,7 @@ local function number(given, name, default, least)
   local value = given[name]
   if value == nil then return default end
   if type(value) ~= "number" or value ~= value or value < least then
-    error("fkrpc.pool: option 'restart." .. name .. "' must be a number from " .. least .. " up", 5)
+    error("fkrpc.pool: option 'restart." .. name .. "' must be a number from " .. least .. " up", 4)
   end
   return value
 end
@@ -47,7 +47,7 @@ end
 local function new(given, random)
   if given == nil then given = {} end
   if type(given) ~= "table" then
-    error("fkrpc.pool: option 'restart' must be a table { max, within, backoff }, not a " .. type(given), 4)
+    error("fkrpc.pool: option 'restart' must be a table { max, within, backoff }, not a " .. type(given), 3)
   end
   for name in pairs(given) do
     if not KNOWN[name] then error("fkrpc.pool: unknown option 'restart." .. tostring(name) .. "'", 4) end
@@ -55,7 +55,7 @@ local function new(given, random)
   local backoff = given.backoff
   if backoff == nil then backoff = {} end
   if type(backoff) ~= "table" then
-    error("fkrpc.pool: option 'restart.backoff' must be a table { first, most } of seconds", 4)
+    error("fkrpc.pool: option 'restart.backoff' must be a table { first, most } of seconds", 3)
   end
   return setmetatable({
     max = number(given, "max", 5, 0), within = number(given, "within", 10, 0),

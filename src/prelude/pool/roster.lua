@@ -3,7 +3,7 @@
 -- It refuses to know of processes: a member is its connection (for the number of its calls), the places kept in it for
 -- calls that are about to begin, its keys and its generation.
 local native = ...
-local next_of, setmetatable, waiting = next, setmetatable, native.waiting
+local next_of, setmetatable, waiting, HUGE = next, setmetatable, native.waiting, math.huge
 
 local Roster = {}
 Roster.__index = Roster
@@ -29,20 +29,22 @@ end
 
 --- The member with the fewest calls in flight: the one that had the last call, if it has none, since its memory is in
 --- the processor's caches. Nil if each has as many as it may, or there is none.
+---
+--- `load` is what a pool counts of a member's calls without asking; a call that raised has left it too high. Zero is
+--- believed, unless a bound has to be kept; anything else is looked up here.
 function Roster:least()
-  local best = self.latest
-  local load = best and waiting(best.conn) + best.kept
-  if load ~= 0 then
-    local live = self.live
-    load = self.most
-    for i = 1, #live do
-      local other = live[i]
-      local its = waiting(other.conn) + other.kept
-      if its < load then best, load = other, its end
-    end
-    if load == self.most then return nil end
-    self.latest = best
+  local live, best, load = self.live, nil, self.most
+  local latest = self.latest
+  if latest then
+    latest.load = waiting(latest.conn)
+    if latest.load + latest.kept == 0 then return latest end
   end
+  for i = 1, #live do
+    local other = live[i]
+    local its = waiting(other.conn) + other.kept
+    if its < load then best, load = other, its end
+  end
+  if best and self.most == HUGE and best.owed == 0 then self.latest = best end
   return best
 end
 
@@ -119,8 +121,8 @@ local function put(self, entry)
   append(line, entry)
 end
 
---- Wait for a member; `entry.key` is wanted if it is not nil. `entry.go(member)` is called once and says whether somebody
---- still waits.
+--- Wait for a member; `entry.key` is wanted if it is not nil. `entry.go(member)` is called once and says whether
+--- somebody still waits.
 function Roster:enqueue(entry)
   self.waiting, self.entered = self.waiting + 1, self.entered + 1
   entry.number = self.entered

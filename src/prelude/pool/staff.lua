@@ -3,7 +3,7 @@
 --
 -- It refuses to choose who takes a call (`pool/roster`) and to end anybody (`pool/member`).
 local native = ...
-local tostring, pairs, next_of, pcall = tostring, pairs, next, pcall
+local tostring, pairs, next_of = tostring, pairs, next
 local clock = native.module("clock")
 local members = native.module("pool/member")
 local log = native.log
@@ -69,14 +69,6 @@ local function give_up(self, reason)
   if #self.roster.live == 0 then self.roster:refuse() end
 end
 
--- The same once the pool is there, whatever a new command is like: it says what is wrong as any other failure.
-local function start_another(self)
-  local fine, started, message = pcall(start, self)
-  if fine and started then return true end
-  self.last_reason = tostring(fine and message or started)
-  return false
-end
-
 -- A child that ended too soon, or could not be started, is started again after a while, unless that happens too often.
 local function restart_later(self)
   if self.retry or self.hold or self.state == "failed" then return end
@@ -90,7 +82,8 @@ local function restart_later(self)
     if self.closing or self.hold or self.debt == 0 then return end
     self.restart:count(now())
     self.counts.restarts = (self.counts.restarts or 0) + 1
-    if start_another(self) then self.debt = self.debt - 1 end
+    local started, message = start(self)
+    if started then self.debt = self.debt - 1 else self.last_reason = message end
     reconcile(self)
   end)
 end
@@ -128,7 +121,11 @@ function reconcile(self)
   if self.debt > missing then self.debt = missing > 0 and missing or 0 end
   if self.state == "failed" or self.hold then missing = self.debt end
   for _ = 1, missing - self.debt do
-    if not start_another(self) then self.debt = self.debt + 1 end
+    local started, message = start(self)
+    if not started then
+      self.last_reason = message
+      self.debt = self.debt + 1
+    end
   end
   if self.debt > 0 then restart_later(self) end
   if roster.waiting > 0 then
@@ -140,6 +137,14 @@ function reconcile(self)
     self.waiters = nil
     for i = 1, #waiters do waiters[i]() end
   end
+end
+
+-- One that failed too soon: the next in its place waits, see `restart_later`. What closes its output takes its time to
+-- end, and counts before.
+local function fallen(self, member, was)
+  if member.fallen or was == "draining" then return end
+  member.fallen = true
+  if now() - member.born < self.restart.within then self.debt = self.debt + 1 end
 end
 
 local function ended(self, member, was)
@@ -155,7 +160,7 @@ local function ended(self, member, was)
       { why = member.why, reason = member.text, memory = member.memory, certificate = certificate })
   else
     self.last_reason = reason
-    if was ~= "draining" and now() - member.born < self.restart.within then self.debt = self.debt + 1 end
+    fallen(self, member, was)
     emit(self, "died", member, { reason = reason, certificate = certificate })
   end
   if self.closing and next_of(self.members) == nil then self.closing() end
@@ -168,6 +173,9 @@ local function moved(self, member, was)
   if state == "stopping" or state == "gone" then self.roster:unbind(member) end
   if state == "gone" then
     ended(self, member, was)
+  elseif state == "stopping" and member.failure then
+    self.last_reason = member.failure
+    fallen(self, member, was)
   elseif state == "spare" then
     emit(self, "ready", member)
     if member.generation < self.generation then return member:stop() end
@@ -182,15 +190,10 @@ local function mark(self, member, why, text)
   reconcile(self)
 end
 
--- Look at the children: what they hold, and how much they do.
+-- Look at the children: what they hold, and how old they are.
 local function look(self)
   local time = now()
-  local passed = time - self.looked
-  self.looked = time
   for member in pairs(self.members) do
-    member.rate = (member.calls - (member.counted or 0)) / passed
-    member.counted = member.calls
-    if member.owed > 0 then member:forgive() end -- it may be well again, or has lost an answer
     if member.state == "ready" and not member.marked then
       local why, text = member:overdue(time)
       if why then

@@ -12,6 +12,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::abandoned;
 use crate::sys::{fd, output, poll};
@@ -22,6 +23,8 @@ pub const KEPT: usize = 64 << 10;
 const CHUNK: usize = 16 << 10;
 /// What is read at most of one child before another one's turn: a writer may never end.
 const TURN: usize = 1 << 20;
+/// Without memory for all there is to watch, until the next look.
+const LOOK: Duration = Duration::from_millis(50);
 /// The thread's stack: a chunk and few frames.
 const STACK: usize = 128 << 10;
 
@@ -256,26 +259,27 @@ impl Table {
         Ok(())
     }
 
-    /// What there is to watch, after the pipe that wakes.
-    fn entries(&self, woken: i32, entries: &mut Vec<libc::pollfd>) {
-        let entry = |fd| libc::pollfd {
-            fd,
-            events: libc::POLLIN,
-            revents: 0,
+    /// What there is to watch, after the pipe that wakes; false: there is no memory for all of it.
+    fn entries(&self, woken: i32, entries: &mut Vec<libc::pollfd>) -> bool {
+        let mut complete = true;
+        let mut add = |number| match entries.try_reserve(1) {
+            Ok(()) => entries.push(entry(number)),
+            Err(_) => complete = false,
         };
-        entries.clear();
+        add(woken);
         let readers = self.sources.iter().filter_map(|source| source.reader.as_ref());
-        for number in [woken].into_iter().chain(readers.map(AsRawFd::as_raw_fd)) {
-            // What there is no memory for is watched the next time; the pipe's place is had first.
-            if entries.try_reserve(1).is_ok() {
-                entries.push(entry(number));
-            }
-        }
-        abandoned::each_fd(|number| {
-            if entries.try_reserve(1).is_ok() {
-                entries.push(entry(number));
-            }
-        });
+        readers.map(AsRawFd::as_raw_fd).for_each(&mut add);
+        abandoned::each_fd(add);
+        complete
+    }
+}
+
+/// To be read.
+fn entry(fd: i32) -> libc::pollfd {
+    libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
     }
 }
 
@@ -309,11 +313,19 @@ extern "C" fn work(number: *mut libc::c_void) -> *mut libc::c_void {
     let woken = unsafe { OwnedFd::from_raw_fd(i32::try_from(number.addr()).unwrap_or(-1)) };
     let mut entries = Vec::new();
     loop {
-        lock().entries(woken.as_raw_fd(), &mut entries);
+        entries.clear();
+        let complete = lock().entries(woken.as_raw_fd(), &mut entries);
+        // The pipe that wakes is watched in any case, and soon there may be memory for the rest.
+        let mut least = [entry(woken.as_raw_fd())];
+        let watched = if entries.is_empty() {
+            &mut least[..]
+        } else {
+            &mut entries[..]
+        };
         // OK because an error is that of a descriptor which somebody has closed: reading it shows that, and it goes.
-        let _ = poll::wait(&mut entries, None);
-        let ready = |number: i32| entries.iter().any(|entry| entry.fd == number && entry.revents != 0);
-        if entries.is_empty() || ready(woken.as_raw_fd()) {
+        let _ = poll::wait(watched, (!complete).then_some(LOOK));
+        let ready = |number: i32| watched.iter().any(|entry| entry.fd == number && entry.revents != 0);
+        if ready(woken.as_raw_fd()) {
             let mut bytes = [0; 64];
             if !matches!(fd::read(woken.as_fd(), &mut bytes), Ok(1..)) {
                 return ptr::null_mut();

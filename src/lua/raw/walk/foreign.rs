@@ -4,7 +4,7 @@
 //! Nothing: it is part of the walk, whose proof it is under. Hooks run in `lua_pcall`, fields are read raw.
 
 use super::super::hook;
-use super::super::state::anchor;
+use super::super::state::{anchor, string};
 use super::{Fail, Format, Walk};
 use crate::codec::ErrorKind;
 use mlua::ffi;
@@ -58,7 +58,12 @@ impl<F: Format> Walk<F> {
                     return Err(ErrorKind::TooDeep.into());
                 }
                 self.left -= 1;
-                let result = self.value_there();
+                let result = match ffi::lua_type(lua, -1) {
+                    ffi::LUA_TSTRING if wants_bytes(tag) => {
+                        self.format.bytes(self.out(), string(lua, -1)).map_err(Fail::from)
+                    }
+                    _ => self.value_there(),
+                };
                 self.left += 1;
                 result?;
                 ffi::lua_settop(lua, table);
@@ -90,4 +95,10 @@ impl<F: Format> Walk<F> {
             }
         }
     }
+}
+
+/// Whether the string in this tag is a byte string, whatever it holds: big integers (RFC 8949, section 3.4.3), encoded
+/// CBOR (3.4.5.1) and typed arrays (RFC 8746, section 2).
+fn wants_bytes(tag: u64) -> bool {
+    matches!(tag, 2 | 3 | 24 | 64..=87)
 }

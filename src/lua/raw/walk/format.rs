@@ -47,6 +47,10 @@ pub trait Format: Copy {
     fn float(self, out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind>;
     /// Append a string.
     fn string(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind>;
+    /// Append a string that a tag wants as bytes (CBOR).
+    fn bytes(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
+        self.string(out, bytes)
+    }
     /// Begin an array.
     fn open_array(self, out: &mut Vec<u8>) -> Result<usize, ErrorKind>;
     /// Before item number `index` (from 0) of an array or pair of a map.
