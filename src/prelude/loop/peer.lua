@@ -3,13 +3,15 @@
 -- It refuses to wait by itself: `serve`, `step` and `receive_raw` raise here.
 local native = ...
 local error, pairs, next, setmetatable, tostring, rawget = error, pairs, next, setmetatable, tostring, rawget
-local running, yield, remove = coroutine.running, coroutine.yield, table.remove
+local running, yield = coroutine.running, coroutine.yield
 local begin, send_and_leave, reply, forget = native.begin, native.call, native.reply, native.forget
 local peers, cancel = native.module("peer"), native.module("cancel")
 local scheduler, timers = native.module("loop/scheduler"), native.module("loop/timers")
 local tasks = native.module("loop/task")
 local local_error, too_deep, MAX_DEPTH = peers.local_error, peers.too_deep, peers.MAX_DEPTH
 local can_yield = native.module("concurrent").can_yield
+local rooms = native.module("loop/room")
+local wait_for_room, let_in, pause, unsent = rooms.wait, rooms.let_in, rooms.pause, rooms.unsent
 local WAITING, CANCELLED = scheduler.WAITING, scheduler.CANCELLED
 local run, queue, leavable = scheduler.run, scheduler.queue, scheduler.leavable
 
@@ -19,8 +21,6 @@ local MOST = 1000
 local PATIENCE = 50000
 -- Seconds that closing waits for what was not sent yet.
 local FAREWELL = 1
--- What a wait is woken with whose time is over.
-local TIMEOUT = {}
 
 local Joined = {}
 
@@ -109,70 +109,6 @@ end
 
 local function time_is_over(_, timer)
   fail(timer.wait.peer, timer.wait.id, local_error("timeout", "no reply within the call's timeout"))
-end
-
--- So much is to be sent that no more is taken: wait until the other end has read, or until `deadline`, or until the
--- token is cancelled. Nil, or an error.
-local function wait_for_room(self, co, deadline, token)
-  local loop, wait, crowd = self.loop, scheduler.wait(self.loop), self.crowd
-  crowd[#crowd + 1] = wait
-  local fine, err = true, nil
-  function wait.dropped()
-    for i = #crowd, 1, -1 do
-      if crowd[i] == wait then remove(crowd, i) end
-    end
-  end
-  if deadline then
-    wait.timer = { at = deadline, fire = function() wait:wake(TIMEOUT) end }
-    timers.add(loop.timers, wait.timer)
-  end
-  if token then token.calls[wait] = true end
-  if co then
-    scheduler.suspend(loop, wait, co)
-  else
-    fine, err = scheduler.in_place(loop, wait)
-    wait.done = true
-  end
-  if wait.timer then timers.remove(loop.timers, wait.timer) end
-  wait.dropped()
-  if not fine then return err end
-  if token and token.done then return cancel.error(token) end
-  if wait[1] == TIMEOUT then
-    return local_error("timeout", "the other end does not read, and the call's timeout is over")
-  end
-end
-
-local function let_in(peer)
-  local crowd = peer.crowd
-  if crowd[1] then
-    peer.crowd = {}
-    for i = 1, #crowd do crowd[i]:wake() end
-  end
-end
-
--- Wait until something has become of the peer, or until `at`.
-local function pause(self, loop, co, at)
-  local wait = scheduler.wait(loop)
-  wait.timer = { at = at, fire = function() wait:wake() end }
-  timers.add(loop.timers, wait.timer)
-  if self.loop == loop then self.crowd[#self.crowd + 1] = wait end
-  scheduler.suspend(loop, wait, co)
-  timers.remove(loop.timers, wait.timer)
-end
-
--- The error of what could not be sent. How a child has ended is known in a moment, which is waited for once.
-local function unsent(self, err, method)
-  local loop = self.loop
-  if not loop or not self.reap or rawget(err, "code") ~= "closed" or native.stats(self.conn).open then return err end
-  if self.hushed then self:hushed("closed its input") end
-  local till = self.patience or native.after(PATIENCE / 1e6)
-  self.patience = till
-  local co = leavable(loop)
-  while self.loop == loop and not self:reap() and native.after(0) < till and (co or loop.depth < MAX_DEPTH) do
-    pause(self, loop, co, native.after(0.001))
-  end
-  self:mourn(err, method)
-  return err
 end
 
 -- The way of a call that cannot leave its coroutine, or has options.
