@@ -50,6 +50,7 @@ pub mod short;
 pub mod slice;
 pub mod socket;
 pub mod soft_hook;
+pub mod spawn;
 pub mod state;
 pub mod stop_hook;
 pub mod styled;

@@ -10,7 +10,7 @@ use super::{
     reply, resume, scalars, send, services, socket, soft_hook, styled, watchdog, watching,
 };
 #[cfg(feature = "parent")]
-use super::{poller, process};
+use super::{poller, process, spawn};
 use mlua::ffi::lua_CFunction;
 use std::ffi::CStr;
 
@@ -75,7 +75,7 @@ pub const NATIVE: &[(&CStr, lua_CFunction)] = &[
     (c"log", services::log),
     (c"standard_message", services::message_of),
     #[cfg(feature = "parent")]
-    (c"spawn", process::spawn),
+    (c"spawn", spawn::spawn),
     #[cfg(feature = "parent")]
     (c"process_wait", process::wait),
     #[cfg(feature = "parent")]

@@ -7,7 +7,8 @@
 //! `guarded`. A copy of this process comes out of [`serve`] with the stack and the job that its zygote had there.
 
 use super::connection::system_failure;
-use super::process::{check, environment, errors, finish, limits, new_place, put, strings};
+use super::process::{check, finish, new_place, put};
+use super::spawn::{environment, errors, limits, strings};
 use super::state::{enter, guarded, leave, string, Job};
 use crate::sys::process::{Command, Limits};
 use crate::sys::zygote::client::{self, Wanted};
@@ -151,7 +152,7 @@ pub unsafe extern "C-unwind" fn start(lua: *mut lua_State) -> c_int {
 }
 
 /// The changes to the environment at `index`.
-unsafe fn changes<'a>(lua: *mut lua_State, index: c_int) -> Result<super::process::Changes<'a>, i32> {
+unsafe fn changes<'a>(lua: *mut lua_State, index: c_int) -> Result<super::spawn::Changes<'a>, i32> {
     // SAFETY: raw reads alone.
     unsafe {
         if ffi::lua_type(lua, index) == ffi::LUA_TTABLE {
