@@ -236,7 +236,7 @@ return function(fkrpc, interpreter, count)
   self.killer:stop()
   return {
     kills = done, by_state = by_state, seconds = seconds, calls = self.begun - calls, lost = self.begun - self.ended,
-    times = self.times, zombies = after.zombies, descriptors = after.descriptors - before.descriptors,
+    times = self.times, zombies = after.zombies - before.zombies, descriptors = after.descriptors - before.descriptors,
     rss = after.rss - before.rss, lua = after.lua - before.lua,
   }
 end
