@@ -62,6 +62,46 @@ local PARENT = BOTH .. [[
   io.stdout:write(tells + asks, " there, ", tells + asks, " back\n")
 ]]
 
+-- The same with both ends in loops of their own.
+local LOOP_CHILD = BOTH .. [[
+  local peer, loop, how = assert(fkrpc.stdio(OPTIONS)), fkrpc.loop()
+  local told, asked = counter("told"), counter("asked")
+  peer:on("tell", function(params) assert(peer:notify("back", { told(params), params[2] })) end)
+  peer:on("ask", function(params) return asked(params) end)
+  loop:add(peer, { on_end = function(_, event) how = event end })
+  assert(loop:run() == "done" and how == "eof")
+]]
+
+local LOOP_PARENT = BOTH .. [[
+  local given = OPTIONS
+  given[1], given[2] = arg[1], arg[2]
+  local peer, loop = assert(fkrpc.spawn(given)), fkrpc.loop()
+  local back, last, how = counter("back"), 0, nil
+  peer:on("back", function(params) last = back(params) end)
+  loop:add(peer, { on_end = function(_, event) how = event end })
+  local task = loop:go(function()
+    local tells, asks = 0, 0
+    while 2 * (tells + asks) < COUNT do
+      tells = tells + 1
+      assert(peer:notify("tell", { tells, ("x"):rep(length(tells)) }))
+      if tells % 3 == 0 then
+        asks = asks + 1
+        assert(peer:must("ask", { asks, ("x"):rep(length(asks)) }) == asks)
+      end
+    end
+    while last < tells do loop:sleep(0.001) end
+    local stats = peer:stats()
+    assert(stats.strays + stats.malformed + stats.unhandled == 0)
+    peer:close_stdin()
+    return tells + asks
+  end)
+  assert(loop:run() == "done" and how == "eof")
+  local exit = assert(peer:wait(60))
+  assert(exit.code == 0, "status " .. tostring(exit.code or exit.signal))
+  local count = assert(task:join())
+  io.stdout:write(count, " there, ", count, " back\n")
+]]
+
 local shim
 local function build_shim()
   local path = os.tmpname()
@@ -76,14 +116,14 @@ describe("system calls that fail at random", function()
   teardown(function() if shim then os.remove(shim) end end)
   after_each(programs.finish)
 
-  for _, speaks in ipairs(SPEAKS) do
-    it("lose, double and reorder nothing: " .. speaks, function()
+  local function crosses(speaks, where, from, to)
+    it("lose, double and reorder nothing" .. where .. ": " .. speaks, function()
       if not shim then return pending("there is no C compiler, or no LD_PRELOAD") end
       local function text_of(text)
         return (text:gsub("OPTIONS", speaks):gsub("COUNT_HERE", ("%d"):format(FRAMES / #SPEAKS)))
       end
-      local child = programs.file(text_of(CHILD))
-      local done = programs.shell("LD_PRELOAD=" .. quote(shim) .. " exec " .. programs.command(text_of(PARENT)) .. " "
+      local child = programs.file(text_of(to))
+      local done = programs.shell("LD_PRELOAD=" .. quote(shim) .. " exec " .. programs.command(text_of(from)) .. " "
         .. quote(helper.interpreter) .. " " .. quote(child) .. ' <"$IN" >"$OUT" 2>"$ERR"')
       assert(done.code == 0, done.err)
       local there, back = done.out:match("^(%d+) there, (%d+) back\n$")
@@ -98,5 +138,9 @@ describe("system calls that fail at random", function()
       assert.is_true(faults > 0, done.err)
       if os.getenv("FKRPC_FAULT_FRAMES") then io.stdout:write("\n", speaks, ": ", done.out, done.err) end
     end)
+  end
+  for _, speaks in ipairs(SPEAKS) do
+    crosses(speaks, "", PARENT, CHILD)
+    crosses(speaks, " in loops", LOOP_PARENT, LOOP_CHILD)
   end
 end)

@@ -365,7 +365,7 @@ impl Peer {
         };
         self.stats.errors_sent += 1;
         let before = out.len();
-        let why = "an error was raised before the request reached its handler";
+        let why = "an error, or the end of its loop, came before the request reached its handler";
         self.encoding
             .error(out, &slot.id, INTERNAL_ERROR.code, INTERNAL_ERROR.message, Some(why))?;
         self.deliver(slot.batch, before, out)

@@ -190,7 +190,11 @@ impl Connection {
             }
             let full = self.is_full();
             if !full {
-                if let Some(incoming) = self.buffered(None, source, tape, out)? {
+                let buffered = self.buffered(None, source, tape, out);
+                if buffered.is_err() {
+                    self.at_once(true); // what is there is tried again, though nothing more may arrive
+                }
+                if let Some(incoming) = buffered? {
                     let over = self.ended || self.broken.is_some();
                     self.at_once(self.peer.has_more() || bereft || over);
                     return Ok(match incoming {

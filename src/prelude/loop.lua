@@ -128,8 +128,8 @@ Timer.__index = Timer
 --- It does not run any more. False if it has run, or was cancelled before.
 function Timer:cancel()
   if not self.active then return false end
+  timers.remove(self.loop.timers, self) -- first, as it may fail for want of memory
   self.active = false
-  timers.remove(self.loop.timers, self)
   return true
 end
 
@@ -152,8 +152,10 @@ local function again(loop, timer)
   timer.task = tasks.call(loop, "a timer", timer.f, timer)
 end
 
-local function timer_of(self, seconds, f, fire)
-  local timer = setmetatable({ loop = self, at = after(seconds), f = f, fire = fire, active = true }, Timer)
+local function timer_of(self, seconds, f, fire, period)
+  local timer = setmetatable({
+    loop = self, at = after(seconds), f = f, fire = fire, active = true, period = period,
+  }, Timer)
   timers.add(self.timers, timer)
   return timer
 end
@@ -172,9 +174,7 @@ function Loop:every(seconds, f)
   check_seconds(1, "every", seconds)
   if seconds < 0.001 then bad(1, "every", "at least 0.001 seconds", tostring(seconds)) end
   check_function(2, "every", f)
-  local timer = timer_of(self, seconds, f, again)
-  timer.period = seconds * 1e6
-  return timer
+  return (timer_of(self, seconds, f, again, seconds * 1e6))
 end
 
 -- ---- signals, descriptors -------------------------------------------------------------------------------------------

@@ -33,6 +33,8 @@ pub struct Ready {
     pub output: bool,
     /// The third descriptor can be read.
     pub end: bool,
+    /// Bytes have arrived where they wake.
+    pub woken: bool,
 }
 
 /// Waits until one of two descriptors is ready: `input` to be read, `output` to be written to. Neither: `timeout` has
@@ -49,7 +51,7 @@ pub fn either(
 }
 
 /// The same, or until `end` can be read: what stands for a process whose end is waited for, too. Bytes that arrive at
-/// `wake`, which are left there, end the wait with nothing.
+/// `wake`, which are left there, end the wait, too.
 ///
 /// # Errors
 /// As [`readable`].
@@ -86,6 +88,7 @@ pub fn first_of(
         input: entries[0].revents != 0,
         output: entries[2].revents != 0,
         end: entries[1].revents != 0,
+        woken: entries[3].revents != 0,
     })
 }
 

@@ -199,6 +199,12 @@ impl Poller {
         self.slots.get(place)?.as_ref().map(|slot| &*slot.interest)
     }
 
+    /// The same, for whoever joins there.
+    #[must_use]
+    pub fn shared(&self, place: usize) -> Option<Shared<Interest>> {
+        self.slots.get(place)?.as_ref().map(|slot| slot.interest.clone())
+    }
+
     /// Take a place away.
     pub fn remove(&mut self, place: usize) {
         if let Some(slot) = self.slots.get_mut(place) {
@@ -229,6 +235,21 @@ impl Poller {
         self.hears && signals::pending().is_some()
     }
 
+    /// The place is about to be asked: until [`Poller::took`] is told, it stays its turn, and no wait is long. What is to
+    /// be told then.
+    #[inline]
+    pub fn hold(&mut self, place: usize) -> u64 {
+        self.current = Some(place);
+        self.generation_of(place)
+    }
+
+    fn generation_of(&self, place: usize) -> u64 {
+        self.slots
+            .get(place)
+            .and_then(Option::as_ref)
+            .map_or(0, |slot| slot.generation)
+    }
+
     /// Whose turn it is: the place that has more to do, or else the next that was found ready and still is one.
     #[inline]
     pub fn next_ready(&mut self) -> Option<Ready> {
@@ -247,12 +268,15 @@ impl Poller {
     }
 
     /// The place whose turn it was has more to do, or not: it stays its turn for its share of a round. Whether this round
-    /// goes on.
+    /// goes on; `None`: the place was taken away meanwhile.
     #[inline]
-    pub fn took(&mut self, place: usize, more: bool) -> bool {
+    pub fn took(&mut self, place: usize, held: u64, more: bool) -> Option<bool> {
+        if self.generation_of(place) != held {
+            return None;
+        }
         self.share = self.share.saturating_sub(1);
         self.current = (more && self.share > 0).then_some(place);
-        self.current.is_some() || self.next < self.reported.len()
+        Some(self.current.is_some() || self.next < self.reported.len())
     }
 
     /// Wait until a place is ready, or a signal there, or until `deadline`, in microseconds of the monotonic clock;
@@ -272,7 +296,7 @@ impl Poller {
             deadline = self.slots.iter().flatten().fold(deadline, soonest);
         }
         let timeout = match deadline {
-            _ if self.has_signal() => 0,
+            _ if self.current.is_some() || self.has_signal() => 0,
             Some(at) => milliseconds(at),
             None => -1,
         };

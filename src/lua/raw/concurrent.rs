@@ -138,11 +138,11 @@ pub unsafe extern "C-unwind" fn next(lua: *mut lua_State) -> c_int {
                 chain::delivered(conn, slot);
                 4
             }
-            Got::Reply => {
+            Got::Reply(id) => {
                 // The value of no use, result, error.
                 ffi::lua_pushboolean(lua, 0);
                 ffi::lua_replace(lua, -4);
-                ffi::lua_pushinteger(lua, (*conn).core.peer.replied);
+                ffi::lua_pushinteger(lua, id);
                 ffi::lua_insert(lua, -3);
                 4
             }

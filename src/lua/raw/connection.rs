@@ -32,18 +32,21 @@ pub struct Conn {
     pub format: WireFormat,
     /// How tables are written.
     pub policy: Policy,
-    /// The request that is being handed to Lua.
+    /// What is being handed to Lua.
     pub handing: Handing,
     /// Ends the process when whoever started it has gone.
     pub orphan: Option<Watch>,
 }
 
-/// A request on its way from the core to a handler. Pushing it may raise (where finalizers' errors come out anywhere,
-/// before Lua 5.4); then the next to receive answers it, or its caller would wait for ever.
+/// A request on its way from the core to a handler, or a reply to the call that waits for it elsewhere. Pushing it may
+/// raise (without memory, and where finalizers' errors come out anywhere, before Lua 5.4); then the next to receive
+/// answers the request, or ends the call, whose caller would wait for ever.
 #[derive(Clone, Copy, Default)]
 pub struct Handing {
-    /// Its slot; 0: none.
+    /// The request's slot; 0: none.
     pub slot: usize,
+    /// The call that is replied to; 0: none.
+    pub call: i64,
     /// Where the frame lies that hands it over, by which a dead one is known (see [`super::state`]).
     pub frame: usize,
 }

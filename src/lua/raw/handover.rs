@@ -158,8 +158,11 @@ pub unsafe fn push_reply(lua: *mut lua_State, job: *mut Job, reply: Reply) {
 }
 
 /// Push nil and the error for a reply that came but says nothing usable.
+///
+/// # Safety
+/// In a raw function. May raise.
 #[cold]
-unsafe fn push_invalid_reply(lua: *mut lua_State, job: *mut Job, what: &str, kind: Option<ErrorKind>) {
+pub unsafe fn push_invalid_reply(lua: *mut lua_State, job: *mut Job, what: &str, kind: Option<ErrorKind>) {
     // SAFETY: as the module's proof says; the text is made in the job under `guarded`.
     unsafe {
         let made = guarded(|| {

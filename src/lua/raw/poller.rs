@@ -97,18 +97,22 @@ unsafe extern "C-unwind" fn join(lua: *mut lua_State) -> c_int {
         ffi::lua_settop(lua, 2);
         let (poller, conn) = (poller(lua), check(lua, 1));
         ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
-        let added = guarded(|| {
-            let (place, interest) = (*poller).add().ok()?;
-            (*conn).core.peer.concurrent = true;
-            (*conn).core.join(interest);
-            Some(place)
-        });
-        push_place(lua, added);
+        push_place(lua, guarded(|| Some((*poller).add().ok()?.0)));
         let place = ffi::lua_tointeger(lua, 3);
-        ffi::lua_pushvalue(lua, 1);
-        ffi::lua_rawseti(lua, JOINED, 2 * place - 1);
         ffi::lua_pushvalue(lua, 2);
         ffi::lua_rawseti(lua, JOINED, 2 * place);
+        ffi::lua_pushvalue(lua, 1);
+        ffi::lua_rawseti(lua, JOINED, 2 * place - 1);
+        // Nothing raises after this: the connection knows of its place only if the place knows of it.
+        let joined = guarded(|| {
+            if let Some(interest) = (*poller).shared(place_at(lua, 3)) {
+                (*conn).core.peer.concurrent = true;
+                (*conn).core.join(interest);
+            }
+        });
+        if let Err(panic) = joined {
+            panic.raise(lua);
+        }
         1
     }
 }

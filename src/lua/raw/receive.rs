@@ -11,7 +11,7 @@
 
 use super::chain;
 use super::connection::{check, kept_deadline, push_deadline, Conn, Handing};
-use super::handover::{push_local_error, push_reply, push_request};
+use super::handover::{push_invalid_reply, push_local_error, push_reply, push_request};
 use super::state::{enter, guarded, leave, push_bytes, raise, Job};
 use crate::codec::tape::Node;
 use crate::codec::ErrorKind;
@@ -28,8 +28,8 @@ const _: () = assert!(!std::mem::needs_drop::<Next>() && !std::mem::needs_drop::
 pub enum Got {
     /// values of no use, slot (which this is, too), handler, params, ctx
     Request(usize),
-    /// one value of no use, result, error (one of them nil)
-    Reply,
+    /// one value of no use, result, error (one of them nil), to the call of this id
+    Reply(i64),
     /// nothing
     Event(Event),
 }
@@ -41,7 +41,9 @@ pub enum Got {
 pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handlers: c_int, wait: Wait) -> Got {
     // SAFETY: by contract; the job's parts are borrowed apart from each other and only under `guarded`.
     unsafe {
-        rescue(lua, conn, job);
+        if let Some(id) = rescue(lua, conn, job) {
+            return Got::Reply(id);
+        }
         loop {
             let next = guarded(|| {
                 let job = &mut *job;
@@ -57,8 +59,15 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
                 Next::Event(Event::Interrupted) if !wants_to_run(lua) => continue,
                 Next::Event(event) => return Got::Event(event),
                 Next::Message(Incoming::Reply(reply)) => {
+                    let call = (*conn).core.peer.replied; // a finalizer may call meanwhile, and be replied to
+                    let outer = (*conn).handing;
+                    if (*conn).core.peer.concurrent {
+                        let frame = (*job).frame();
+                        (*conn).handing = Handing { slot: 0, call, frame };
+                    }
                     push_reply(lua, job, reply);
-                    return Got::Reply;
+                    (*conn).handing = outer;
+                    return Got::Reply(call);
                 }
                 Next::Message(Incoming::Request { slot, method, params }) => (slot, method, params),
                 Next::Message(Incoming::Notification { method, params }) => (0, method, params),
@@ -66,7 +75,7 @@ pub unsafe fn receive(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, handl
             };
             let outer = (*conn).handing; // alive: a finalizer that runs while it is pushed may have called us
             let frame = (*job).frame();
-            (*conn).handing = Handing { slot, frame };
+            (*conn).handing = Handing { slot, call: 0, frame };
             let pushed = push_request(lua, conn, job, handlers, slot, method, params);
             (*conn).handing = outer;
             if pushed {
@@ -131,15 +140,40 @@ pub unsafe fn out_of_memory(lua: *mut lua_State, kind: ErrorKind) -> ! {
     }
 }
 
-/// Answer a request that never reached its handler because an error was raised while it was pushed.
-unsafe fn rescue(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
+/// See to what an error was raised for while it was pushed: answer a request that never reached its handler, push an error
+/// for a reply that never reached its caller, and say which call that was.
+unsafe fn rescue(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) -> Option<i64> {
     // SAFETY: as `receive`.
     unsafe {
-        let Handing { slot, frame } = (*conn).handing;
-        if slot == 0 || frame > (*job).frame() {
-            return; // none, or it is being pushed further down the stack
+        let Handing { slot, call, frame } = (*conn).handing;
+        if (slot == 0 && call == 0) || frame > (*job).frame() {
+            return None; // none, or it is being pushed further down the stack
+        }
+        if call != 0 && (*conn).core.peer.concurrent {
+            ffi::lua_pushnil(lua);
+            push_invalid_reply(
+                lua,
+                job,
+                "an error was raised before the reply reached its caller",
+                None,
+            );
+            (*conn).handing = Handing::default();
+            return Some(call);
         }
         (*conn).handing = Handing::default();
+        give_up(lua, conn, job, slot);
+        None
+    }
+}
+
+/// Answer a request that does not reach its handler.
+///
+/// # Safety
+/// As [`receive`].
+#[cold]
+pub(super) unsafe fn give_up(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, slot: usize) {
+    // SAFETY: as `receive`.
+    unsafe {
         let done = guarded(|| {
             (*job).out.clear();
             (*conn).core.peer.lost(slot, &mut (*job).out)?;
@@ -250,7 +284,7 @@ pub unsafe extern "C-unwind" fn receive_function(lua: *mut lua_State) -> c_int {
                 chain::delivered(conn, slot);
                 4
             }
-            Got::Reply => 0, // nothing was awaited
+            Got::Reply(_) => 0, // nothing was awaited
             Got::Event(event) => push_event(lua, conn, job, event),
         };
         leave(lua, job);
@@ -301,7 +335,7 @@ pub unsafe fn call_result(
         };
         let top = ffi::lua_gettop(lua);
         let (code, text): (&[u8], &[u8]) = match receive(lua, conn, job, 2, wait) {
-            Got::Reply => {
+            Got::Reply(_) => {
                 ffi::lua_pushnil(lua);
                 ffi::lua_replace(lua, top + 1); // what `receive` left below
                 return 3;

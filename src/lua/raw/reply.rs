@@ -250,7 +250,7 @@ pub unsafe extern "C-unwind" fn step(lua: *mut lua_State) -> c_int {
                 }
                 4
             }
-            Got::Reply => 0, // nothing was awaited
+            Got::Reply(_) => 0, // nothing was awaited
             Got::Event(event) => super::receive::push_event(lua, conn, job, event),
         };
         leave(lua, job);

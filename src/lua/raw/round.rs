@@ -10,8 +10,8 @@
 use super::chain;
 use super::connection::{check, kept_deadline};
 use super::poller::{poller, INPUT, INVALID, JOINED, OUTPUT};
-use super::receive::{push_event, receive, wants_to_run, Got};
-use super::state::{enter, guarded, leave, raise};
+use super::receive::{give_up, push_event, receive, wants_to_run, Got};
+use super::state::{enter, guarded, leave, raise, OPTIONS};
 use crate::connection::{Event, Turn, Wait};
 use crate::sys::error::describe;
 use crate::sys::poller::Poller;
@@ -42,7 +42,8 @@ unsafe fn take(lua: *mut lua_State, poller: *mut Poller, marker: &u8) -> c_int {
         let at = number(true);
         ffi::lua_rawgeti(lua, JOINED, 2 * at - 1);
         if ffi::lua_type(lua, 1) != ffi::LUA_TUSERDATA {
-            let goes_on = (*poller).took(ready.place, false);
+            let held = (*poller).hold(ready.place);
+            let goes_on = (*poller).took(ready.place, held, false) == Some(true);
             let bit = |set, bit| if set { bit } else { 0 };
             let bits = bit(ready.input, INPUT) | bit(ready.output, OUTPUT) | bit(ready.invalid, INVALID);
             ffi::lua_pushinteger(lua, number(goes_on));
@@ -63,9 +64,22 @@ unsafe fn take(lua: *mut lua_State, poller: *mut Poller, marker: &u8) -> c_int {
             ..Wait::default()
         };
         let job = enter(lua, marker);
+        let held = (*poller).hold(ready.place);
         let got = receive(lua, conn, job, 2, wait);
         let more = !matches!(got, Got::Event(event) if event != Event::Handled) && (*conn).core.peer.has_more();
-        let number = number((*poller).took(ready.place, more));
+        // A finalizer that ran while something was pushed may have taken the connection out, or closed the set.
+        let goes_on = match &mut *ffi::lua_touserdata(lua, OPTIONS).cast::<Option<Poller>>() {
+            Some(poller) => poller.took(ready.place, held, more),
+            None => None,
+        };
+        let Some(goes_on) = goes_on else {
+            if let Got::Request(slot) = got {
+                give_up(lua, conn, job, slot);
+            }
+            leave(lua, job);
+            return 0;
+        };
+        let number = number(goes_on);
         match got {
             Got::Request(slot) => {
                 chain::delivered(conn, slot);
@@ -74,13 +88,13 @@ unsafe fn take(lua: *mut lua_State, poller: *mut Poller, marker: &u8) -> c_int {
                 leave(lua, job);
                 5
             }
-            Got::Reply => {
+            Got::Reply(id) => {
                 // Below result and error lie three values of no use by now.
                 ffi::lua_pushinteger(lua, number);
                 ffi::lua_replace(lua, 1);
                 ffi::lua_pushboolean(lua, 0);
                 ffi::lua_replace(lua, 2);
-                ffi::lua_pushinteger(lua, (*conn).core.peer.replied);
+                ffi::lua_pushinteger(lua, id);
                 ffi::lua_replace(lua, 3);
                 leave(lua, job);
                 5

@@ -2,7 +2,8 @@
 --
 -- It refuses to wait by itself: `serve`, `step` and `receive_raw` raise here.
 local native = ...
-local error, pairs, next, setmetatable, tostring, rawget = error, pairs, next, setmetatable, tostring, rawget
+local error, pcall, pairs, next = error, pcall, pairs, next
+local setmetatable, tostring, rawget = setmetatable, tostring, rawget
 local running, yield = coroutine.running, coroutine.yield
 local begin, send_and_leave, reply, forget = native.begin, native.call, native.reply, native.forget
 local peers, cancel = native.module("peer"), native.module("cancel")
@@ -47,8 +48,9 @@ local function start(loop, peer, slot, handler, params, ctx)
     return reply(peer.conn, peer.handlers, slot, nil, refusal)
   end
   local idle = peer.idle
-  local co = idle[#idle]
-  idle[#idle] = nil
+  local last = #idle
+  local co = idle[last] or peers.waiting(peer, peers.answering) -- none where there was no memory for it
+  idle[last] = nil
   peer.tasks[co], loop.owner[co] = slot, peer
   peer.active = peer.active + 1
   scheduler.begin(loop, co, slot, handler, params, ctx)
@@ -82,8 +84,9 @@ local function fail(peer, id, err)
   forget(peer.conn, id)
   local co = peer.waits[id]
   if co then
+    queue(peer.loop, co, nil, err) -- first, as it may fail for want of memory
     peer.waits[id] = nil
-    return queue(peer.loop, co, nil, err)
+    return
   end
   local wait = over(peer, id)
   wait.err = err
@@ -230,18 +233,18 @@ local METHODS = {
   "outlast",
 }
 
-local function restore(peer)
-  for name, method in pairs(peer.outside) do peer[name] = method or nil end
-  peer.loop, peer.outside = nil, nil
+local function restore(peer, outside)
+  for name, method in pairs(outside) do peer[name] = method or nil end
+  peer.loop, peer.outside, peer.place = nil, nil, nil
 end
 
 -- The peer is no more of this loop; its calls fail.
 local function leave(loop, peer, message)
+  fail_all(peer, message) -- first: see `fail`
+  let_in(peer)
   loop.peers[peer], loop.memory[peer] = nil, nil
   if not peer.other then loop.sources = loop.sources - 1 end
   scheduler.look(loop)
-  fail_all(peer, message)
-  let_in(peer)
   loop.set.leave(peer.conn, peer.concurrent)
   loop.set.remove(peer.place)
   loop.places[peer.place] = nil
@@ -249,7 +252,7 @@ local function leave(loop, peer, message)
     timers.remove(loop.timers, peer.vigil)
     peer.vigil = nil
   end
-  restore(peer)
+  restore(peer, peer.outside)
 end
 
 -- The conversation is over.
@@ -334,12 +337,9 @@ function Joined:outlast(seconds)
   return true
 end
 
---- Join: the peer's methods are those of this file from now on.
-local function join(loop, peer, on_end)
-  local outside = { mourned = peer.mourned or false }
+local function enter(loop, peer, on_end, outside)
   for i = 1, #METHODS do
     local name = METHODS[i]
-    outside[name] = rawget(peer, name) or false
     if not (peer.restricted and (name == "call" or name == "must")) then peer[name] = Joined[name] end
   end
   if peer.reap then
@@ -353,7 +353,7 @@ local function join(loop, peer, on_end)
   peer.waits, peer.tasks, peer.idle, peer.active = peer.waits or {}, peer.tasks or {}, peer.idle or {}, peer.active or 0
   peer.long, peer.crowd, peer.stopping, peer.cancelled = {}, {}, false, false
   if not peer.idle[1] then peer.idle[1] = peers.waiting(peer, peers.answering) end
-  peer.concurrent = peer.most ~= nil
+  peer.concurrent, peer.place = peer.most ~= nil, 0
   local place = loop.set.join(peer.conn, peer.handlers)
   peer.place = place
   loop.places[place], loop.peers[peer] = peer, true
@@ -361,6 +361,24 @@ local function join(loop, peer, on_end)
     loop.memory[peer] = peer
   else
     loop.sources = loop.sources + 1
+  end
+end
+
+--- Join: the peer's methods are those of this file from now on. Without memory an error is raised, and nothing has
+--- happened.
+local function join(loop, peer, on_end)
+  local outside = { mourned = peer.mourned or false }
+  for i = 1, #METHODS do outside[METHODS[i]] = rawget(peer, METHODS[i]) or false end
+  local fine, err = pcall(enter, loop, peer, on_end, outside)
+  if not fine then
+    local place = peer.place
+    if place then
+      loop.set.leave(peer.conn, peer.most ~= nil)
+      if place > 0 then loop.set.remove(place) loop.places[place] = nil end
+    end
+    loop.peers[peer], loop.memory[peer] = nil, nil
+    restore(peer, outside)
+    error(err, 0)
   end
   scheduler.look(loop)
 end

@@ -61,23 +61,26 @@ end
 local function queue(loop, co, a, b)
   local ready = loop.ready
   local last = ready.last + 1
+  ready[last] = { co = co, a = a, b = b } -- first, as it may fail for want of memory
   ready.last, loop.rush = last, true
-  ready[last] = { co = co, a = a, b = b }
 end
 scheduler.queue = queue
 
--- Go on with the coroutine that has waited for its turn longest.
-local function run_next(loop)
+-- Whoever has waited for its turn longest has had it.
+local function next_turn(loop)
   local ready = loop.ready
   local first = ready.first
-  local entry = ready[first]
-  if not entry then return end -- the loop was closed meanwhile
   ready[first], ready.first = nil, first + 1
-  if entry.start then
-    entry.start(loop, entry)
-  elseif loop.owner[entry.co] then
-    run(loop, entry.co, entry.a, entry.b)
-  end
+end
+scheduler.next_turn = next_turn
+
+-- Go on with the coroutine that has waited for its turn longest.
+local function run_next(loop)
+  local entry = loop.ready[loop.ready.first]
+  if not entry then return end -- the loop was closed meanwhile
+  if entry.start then return entry.start(loop, entry) end
+  next_turn(loop)
+  if loop.owner[entry.co] then run(loop, entry.co, entry.a, entry.b) end
 end
 
 --- Everybody whose turn it is goes on, and those whose turn it becomes by that; for whoever closes the loop.

@@ -29,15 +29,18 @@ local function work(f, ...)
   return work(yield(IDLE, pack(f(...))))
 end
 
+local function report(task, co, e)
+  local fine, text = pcall(tostring, e)
+  if not fine then text = "(error object is a " .. type(e) .. " value)" end
+  if not text:find("\nstack traceback:\n", 1, true) then text = traceback(co, text) end
+  log("fkrpc: loop: " .. task.name .. " failed: " .. text .. "\n")
+end
+
 -- The error of a task, whatever was raised: anything but nil.
 local function raised(task, co, e)
   local cancelled = task.cancelled and type(e) == "table" and e.code == "cancelled"
-  if not cancelled then
-    local fine, text = pcall(tostring, e)
-    if not fine then text = "(error object is a " .. type(e) .. " value)" end
-    if not text:find("\nstack traceback:\n", 1, true) then text = traceback(co, text) end
-    log("fkrpc: loop: " .. task.name .. " failed: " .. text .. "\n")
-  end
+  -- Without memory there is no report, but still an end.
+  if not cancelled and not pcall(report, task, co, e) then log("fkrpc: loop: a task failed\n") end
   if e == nil then e = "nil" end
   return e
 end
@@ -111,34 +114,41 @@ local function settle(loop, task, co, ok, what, results)
   finish(loop, task, raised(task, co, what))
 end
 
+-- A coroutine for a task. What may fail for want of memory comes first.
+local function prepare(loop, task)
+  local idle = loop.idle
+  local last = #idle
+  local co = idle[last] or create(work)
+  loop.owner[co] = task
+  task.co, idle[last], loop.tasks = co, nil, loop.tasks + 1
+  return co
+end
+
 -- Begin a task in a coroutine; for whoever runs the loop.
 local function begin(loop, task, ...)
-  local idle = loop.idle
-  local co = idle[#idle]
-  if co then idle[#idle] = nil else co = create(work) end
-  task.co = co
-  loop.owner[co] = task
-  loop.tasks = loop.tasks + 1
-  scheduler.begin(loop, co, ...)
+  scheduler.begin(loop, prepare(loop, task), ...)
 end
 
 local function new(loop, name)
   return setmetatable({
-    loop = loop, name = name, conn = false, done = false, cancelled = false, settle = settle,
+    loop = loop, name = name, conn = false, co = false, done = false, cancelled = false, settle = settle,
   }, Task)
 end
 
--- Its turn has come.
+-- Its turn has come; it has it again where there is no memory.
 local function start(loop, entry)
-  if not entry.task.done then begin(loop, entry.task, unpack(entry, 1, entry.n)) end
+  local task = entry.task
+  local co = not task.done and prepare(loop, task)
+  scheduler.next_turn(loop)
+  if co then scheduler.begin(loop, co, unpack(entry, 1, entry.n)) end
 end
 
 --- Call `f(...)` in a task when its turn comes.
 local function go(loop, name, f, ...)
   local task, ready = new(loop, name), loop.ready
   local last = ready.last + 1
-  ready.last, loop.rush = last, true
   ready[last] = { start = start, task = task, n = 1 + select("#", ...), f, ... }
+  ready.last, loop.rush = last, true
   return task
 end
 

@@ -44,11 +44,12 @@ function timers.new(loop)
   return { count = 0, added = 0, loop = loop }
 end
 
---- Add a timer, which is in no heap.
+--- Add a timer, which is in no heap. What may fail for want of memory comes first.
 function timers.add(heap, timer)
   local count, added = heap.count + 1, heap.added + 1
+  timer.number, timer.place = added, false
+  heap[count] = timer
   heap.count, heap.added = count, added
-  timer.number = added
   up(heap, timer, count)
   if timer.place == 1 then heap.loop.rush = true end
 end

@@ -31,7 +31,7 @@ impl Watch {
         }
     }
 
-    /// As [`poll::first_of`], until the process has ended. Where that is asked for again and again, `wake` ends a step.
+    /// As [`poll::first_of`], until the process has ended, or is seen to have.
     ///
     /// # Errors
     /// As [`poll::readable`].
@@ -52,9 +52,31 @@ impl Watch {
             let rest = deadline.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
             let step = if end { Duration::ZERO } else { rest.min(LOOK) };
             let ready = poll::first_of(input, output, None, wake, Some(step))?;
-            if end || ready.input || ready.output || rest <= step {
+            if end || ready.input || ready.output || ready.woken || rest <= step {
                 return Ok(Ready { end, ..ready });
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::sys::fd;
+
+    #[test]
+    fn what_wakes_ends_the_wait_for_a_process_that_cannot_be_polled() {
+        let (reader, writer) = fd::pipe().unwrap();
+        let (silent, _open) = fd::pipe().unwrap();
+        fd::write(writer.as_fd(), b"!").unwrap();
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let watch = Watch::Number(i32::try_from(child.id()).unwrap());
+        let ready = watch
+            .wait(Some(silent.as_fd()), None, Some(reader.as_fd()), None)
+            .unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(ready.woken && !ready.input && !ready.end);
     }
 }
