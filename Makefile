@@ -5,7 +5,7 @@ LUA ?= lua5.4
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .PHONY: help setup build spec spec-gc test faults asan asan-chaos valgrind fuzz chaos soak deaths signals kills cycles \
-	recycles lint packaging dist demo demo-memory bench clean
+	pool-kills recycles lint packaging dist demo demo-memory bench clean
 
 help: ## list the targets
 	@echo "fkrpc: make TARGET [LUA=lua5.3]"
@@ -46,6 +46,9 @@ chaos: ## every fault of spec/chaos ROUNDS times (3), in another order each time
 
 kills: ## COUNT (1000) deaths of children by SIGKILL in every state of a conversation
 	@$(LUA) scripts/kills.lua $(COUNT)
+
+pool-kills: ## COUNT (1000) deaths of a pool's children by SIGKILL in every state, while callers never stop
+	@$(LUA) scripts/pool_kills.lua $(COUNT)
 
 cycles: ## COUNT (1000) starts and ends of children in every way: nothing is left
 	@$(LUA) scripts/cycles.lua $(COUNT)

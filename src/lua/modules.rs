@@ -42,6 +42,7 @@ const PARENT: &[Module] = modules![
     "standin",
     "loop",
     "loop/peer",
+    "loop/room",
     "loop/scheduler",
     "loop/task",
     "loop/timers",

@@ -284,6 +284,7 @@ function Loop:close()
     local wait = self.waits[co]
     if wait then
       self.waits[co], wait.done = nil, true
+      if wait.dropped then wait.dropped() end
       owner.cancelled, self.cancelling = true, self.cancelling + 1
       scheduler.queue(self, co, scheduler.CANCELLED)
     end

@@ -151,12 +151,25 @@ function Pool:wait(timeout)
   return nil, ("%d of %d children are ready"):format(#self.roster.live, self.size)
 end
 
+-- What is left to do when all children have gone.
+local function finish(self)
+  if self.finished then return end
+  self.finished = true
+  if self.zygote then self.zygote():close() end
+  for zygote in pairs(self.loading or {}) do zygote:close() end
+  if self.on_closed then self.on_closed() end
+  if self.own_loop then self.loop:close() end
+end
+
 -- Wait until the last child has ended.
 local function outlast(self)
   if next_of(self.members) == nil then return end
   if self.loop.closed then
-    -- Nobody else looks after them any more.
-    for member in pairs(self.members) do member.peer:stop({ grace = self.grace, terminate = self.grace }) end
+    -- Nobody else looks after them any more. They end beside each other, and are waited for one after the other.
+    local peers = {}
+    for member in pairs(self.members) do peers[#peers + 1] = member.peer end
+    for i = 1, #peers do peers[i]:close_stdin() end
+    for i = 1, #peers do peers[i]:stop({ grace = self.grace, terminate = self.grace }) end
     return
   end
   self.loop:await(function(resume) self.closers[#self.closers + 1] = resume end)
@@ -165,9 +178,12 @@ end
 --- Stop all children and wait for their ends. Calls that wait for a child fail. Twice does no harm.
 function Pool:close()
   if self.closing then return outlast(self) end
+  local loop = self.loop
   self.closers = {}
   function self.closing()
     for i = 1, #self.closers do self.closers[i]() end
+    -- Whoever has called `close` may have been cancelled.
+    if not loop.closed then loop:go(finish, self) end
   end
   self.state = "closed"
   for _, timer in pairs{ self.retry or false, self.pending or false, self.ticker or false } do
@@ -178,13 +194,11 @@ function Pool:close()
     for i = 1, #self.waiters do self.waiters[i]() end
     self.waiters = nil
   end
-  if not self.loop.closed then
+  if not loop.closed then
     for member in pairs(self.members) do member:stop() end
   end
   outlast(self)
-  if self.zygote then self.zygote():close() end
-  if self.on_closed then self.on_closed() end
-  if self.own_loop then self.loop:close() end
+  finish(self)
 end
 
 Pool.__close = Pool.close
@@ -245,7 +259,8 @@ local function pool(given)
     shake = { how = handshake, patience = seconds(given, "handshake_timeout", 10) },
     grace = seconds(given, "grace", 2),
     drain_timeout = seconds(given, "drain_timeout"),
-    moved = staff.moved, given = of_child, handlers = handlers, listeners = {}, members = {},
+    moved = staff.moved, pump_soon = staff.pump_soon, given = of_child, handlers = handlers,
+    listeners = {}, members = {},
     counts = {}, serial = 0, generation = 1,
     debt = 0, state = "running", now = now, born = now(), gone_calls = 0,
   }, Pool)
@@ -264,6 +279,7 @@ local function pool(given)
   if given.prefork then started, message, errno = native.module("pool/prefork").install(self, given.prefork) end
   if started then started, message, errno = staff.start(self) end
   if not started then
+    if self.zygote then self.zygote():close() end
     if self.own_loop then self.loop:close() end
     if self.mistake then error(self.mistake, 2) end
     return nil, message, errno

@@ -11,6 +11,8 @@ local scheduler, timers = native.module("loop/scheduler"), native.module("loop/t
 local tasks = native.module("loop/task")
 local local_error, too_deep, MAX_DEPTH = peers.local_error, peers.too_deep, peers.MAX_DEPTH
 local can_yield = native.module("concurrent").can_yield
+local rooms = native.module("loop/room")
+local wait_for_room, let_in, pause, unsent = rooms.wait, rooms.let_in, rooms.pause, rooms.unsent
 local WAITING, CANCELLED = scheduler.WAITING, scheduler.CANCELLED
 local run, queue, leavable = scheduler.run, scheduler.queue, scheduler.leavable
 
@@ -34,7 +36,7 @@ local function settle(loop, peer, co, ok, what, event, detail)
     peer.idle[#peer.idle + 1] = co
   else
     -- Lua 5.1 may refuse to leave a coroutine where that cannot be told beforehand (metamethods, iterators).
-    tasks.drop_call(loop, co)
+    tasks.drop(loop, co)
   end
   if peer.stopping and peer.active == 0 and peer.loop == loop then peer.over_with(loop, peer, "stopped") end
 end
@@ -112,30 +114,6 @@ local function time_is_over(_, timer)
   fail(timer.wait.peer, timer.wait.id, local_error("timeout", "no reply within the call's timeout"))
 end
 
--- So much is to be sent that no more is taken: wait until the other end has read.
-local function wait_for_room(self, co)
-  local wait = scheduler.wait(self.loop)
-  self.crowd[#self.crowd + 1] = wait
-  scheduler.suspend(self.loop, wait, co)
-end
-
-local function let_in(peer)
-  local crowd = peer.crowd
-  if crowd[1] then
-    peer.crowd = {}
-    for i = 1, #crowd do crowd[i]:wake() end
-  end
-end
-
--- What could not be sent to a child says how that has ended, which is known in a moment.
-local function unsent(self, err, method)
-  if self.loop and self.mourn and rawget(err, "code") == "closed" and rawget(err, "data") == nil then
-    self:outlast(PATIENCE / 1e6)
-    self:mourn(err, method)
-  end
-  return nil, err
-end
-
 -- The way of a call that cannot leave its coroutine, or has options.
 local function call(self, method, params, options)
   local loop = self.loop
@@ -152,10 +130,12 @@ local function call(self, method, params, options)
   elseif owner.cancelled then
     error(scheduler.cancellation(), 0)
   end
+  local deadline = timeout and native.after(timeout)
   local id, err = begin(self.conn, self.handlers, method, params)
   while id == nil do
-    if err then return unsent(self, err, method) end
-    wait_for_room(self, co)
+    if err then return nil, unsent(self, err, method) end
+    err = wait_for_room(self, co, deadline, token)
+    if err then return nil, err end
     if self.loop ~= loop then return self:call(method, params, options) end
     id, err = begin(self.conn, self.handlers, method, params)
   end
@@ -169,7 +149,7 @@ local function call(self, method, params, options)
   local wait = setmetatable({ peer = self, id = id, co = co, token = token, done = false }, Wait)
   self.long[id] = wait
   if timeout then
-    wait.timer = { at = native.after(timeout), fire = time_is_over, wait = wait }
+    wait.timer = { at = deadline, fire = time_is_over, wait = wait }
     timers.add(loop.timers, wait.timer)
   end
   if token then token.calls[wait] = true end
@@ -197,7 +177,7 @@ function Joined:call(method, params, options)
   local result, err, slowly = send_and_leave(self.conn, self.handlers, method, params, self.owners, self.waits, WAITING)
   if slowly then return call(self, method, params) end
   if result == CANCELLED then error(scheduler.cancellation(), 0) end
-  if err ~= nil then return unsent(self, err, method) end
+  if err ~= nil then unsent(self, err, method) end
   return result, err
 end
 
@@ -209,16 +189,20 @@ end
 
 function Joined:notify(method, params)
   local sent, err = native.notify(self.conn, self.handlers, method, params)
-  if err then return unsent(self, err) end
-  if err == nil then return sent end
-  wait_for_room(self, leavable(self.loop))
+  if err ~= false then
+    if err ~= nil then unsent(self, err) end
+    return sent, err
+  end
+  err = wait_for_room(self, (leavable(self.loop)))
+  if err then return nil, err end
   return self:notify(method, params)
 end
 
 function Joined:send_raw(bytes)
   local sent, err = native.send_raw(self.conn, bytes)
   if err ~= false then return sent, err end
-  wait_for_room(self, leavable(self.loop))
+  err = wait_for_room(self, (leavable(self.loop)))
+  if err then return nil, err end
   return self:send_raw(bytes)
 end
 
@@ -236,6 +220,7 @@ local function arrived(loop, peer, slot, a, b, c)
   elseif a ~= "dry" and a ~= "handled" and a ~= "again" then
     return ended(loop, peer, a, b)
   end
+  if peer.heard_of then peer:heard_of() end
   if peer.crowd[1] then let_in(peer) end
   -- Made beforehand: see "Before Lua 5.4" in the file `peer`.
   if not idle[1] then idle[1] = peers.waiting(peer, peers.answering) end
@@ -292,6 +277,7 @@ function ended(loop, peer, event, detail)
     vigil = { at = native.after(0) + PATIENCE, fire = function() ended(loop, peer, event, detail) end }
     peer.vigil = vigil
     timers.add(loop.timers, vigil)
+    if peer.hushed then peer:hushed() end
   end
 end
 
@@ -314,16 +300,6 @@ function Joined:stop()
       if self.stopping and self.loop then over_with(self.loop, self, "stopped") end
     end)
   end
-end
-
--- Wait until something has become of the peer, or until `at`.
-local function pause(self, loop, co, at)
-  local wait = scheduler.wait(loop)
-  wait.timer = { at = at, fire = function() wait:wake() end }
-  timers.add(loop.timers, wait.timer)
-  if self.loop == loop then self.crowd[#self.crowd + 1] = wait end
-  scheduler.suspend(loop, wait, co)
-  timers.remove(loop.timers, wait.timer)
 end
 
 function Joined:close()

@@ -66,9 +66,42 @@ local function finish(loop, task, err, results)
   if task.after then task.after(loop, task) end
 end
 
+-- The call that a coroutine waits for is waited for no more. False if it waits for none.
+local function drop_call(loop, co)
+  for peer in pairs(loop.peers) do
+    for id, waiting in pairs(peer.waits) do
+      if waiting == co then
+        peer.waits[id] = nil
+        forget(peer.conn, id)
+        if peer.freed then peer:freed() end
+        return true
+      end
+    end
+    for id, wait in pairs(peer.long) do
+      if wait.co == co then
+        peer.over(peer, id)
+        forget(peer.conn, id)
+        if peer.freed then peer:freed() end
+        return true
+      end
+    end
+  end
+  return false
+end
+
+--- What a coroutine waits for is waited for no more; a wait's own `dropped` is told. False if it waits for nothing.
+local function drop(loop, co)
+  local wait = loop.waits[co]
+  if not wait then return drop_call(loop, co) end
+  loop.waits[co], wait.done = nil, true
+  if wait.timer then timers.remove(loop.timers, wait.timer) end
+  if wait.dropped then wait.dropped() end
+  return true
+end
+
 -- What becomes of a coroutine that has come back.
 local function settle(loop, task, co, ok, what, results)
-  loop.owner[co], loop.waits[co] = nil, nil
+  loop.owner[co] = nil
   loop.tasks = loop.tasks - 1
   if ok and what == IDLE then
     local idle = loop.idle
@@ -76,6 +109,8 @@ local function settle(loop, task, co, ok, what, results)
     return finish(loop, task, nil, results)
   end
   if ok then what = "it yielded outside of call, sleep, await and join, and cannot be resumed" end
+  -- Lua 5.1 may refuse to leave a coroutine where that cannot be told beforehand (metamethods, iterators).
+  drop(loop, co)
   finish(loop, task, raised(task, co, what))
 end
 
@@ -141,27 +176,6 @@ function Task:join()
   return unpack(results, 1, results.n)
 end
 
--- The call that a coroutine waits for is waited for no more. False if it waits for none.
-local function drop_call(loop, co)
-  for peer in pairs(loop.peers) do
-    for id, waiting in pairs(peer.waits) do
-      if waiting == co then
-        peer.waits[id] = nil
-        forget(peer.conn, id)
-        return true
-      end
-    end
-    for id, wait in pairs(peer.long) do
-      if wait.co == co then
-        peer.over(peer, id)
-        forget(peer.conn, id)
-        return true
-      end
-    end
-  end
-  return false
-end
-
 --- End it where it waits, or will wait next: an error with code "cancelled" is raised there. False if it is over.
 function Task:cancel()
   if self.done then return false end
@@ -173,13 +187,7 @@ function Task:cancel()
     finish(loop, self, scheduler.cancellation())
     return true
   end
-  local wait = loop.waits[co]
-  if wait then
-    loop.waits[co], wait.done = nil, true
-    if wait.timer then timers.remove(loop.timers, wait.timer) end
-  elseif not drop_call(loop, co) then
-    return true -- it runs, or is about to
-  end
+  if not drop(loop, co) then return true end -- it runs, or is about to
   scheduler.queue(loop, co, CANCELLED)
   return true
 end
@@ -188,4 +196,4 @@ function Task:__tostring()
   return "fkrpc.task: " .. self.name .. (self.done and (self.err ~= nil and " (failed)" or " (done)") or "")
 end
 
-return { new = new, begin = begin, go = go, call = call, drop_call = drop_call }
+return { new = new, begin = begin, go = go, call = call, drop = drop }

@@ -3,9 +3,15 @@
 -- It refuses to try a call twice: a child that ends may have done what it was asked.
 local native = ...
 local type, error, tostring, pairs = type, error, tostring, pairs
+local unpack = table.unpack or unpack
 local options = native.module("options")
 local recycles, staff = native.module("pool/recycle"), native.module("pool/staff")
+local scheduler, timers = native.module("loop/scheduler"), native.module("loop/timers")
+local cancel = native.module("cancel")
 local local_error, now = native.module("peer").local_error, staff.now
+
+-- Seconds between two looks of a call that waits in place: the one that is over may lie beneath it.
+local LOOK = 0.005
 
 local Pool = {}
 
@@ -22,37 +28,51 @@ local function late_of(self)
 end
 
 -- Wait until a member is free. It; or nil and an error.
-local function queued(self, key, timeout)
+local function queued(self, key, timeout, token)
   local roster, loop = self.roster, self.loop
   if self.closing or self.state == "failed" and #roster.live == 0 then return nil, nobody(self) end
+  if loop.closed then return nil, local_error("closed", "the pool's loop is closed") end
   if roster.waiting >= self.backlog then
     return nil, local_error("busy", ("%d calls wait for a free child already"):format(roster.waiting))
   end
-  local entry, timer, late = { key = key }, nil, false
-  local member = loop:await(function(resume)
-    entry.go = resume
-    roster:enqueue(entry)
-    if timeout then
-      timer = loop:after(timeout, function()
-        late = true
-        roster:dequeue(entry)
-        resume(nil)
-      end)
+  local co, wait, entry, why = scheduler.leavable(loop), scheduler.wait(loop), { key = key }, nil
+  function entry.go(member) return wait:wake(member) end
+  function wait.dropped() roster:dequeue(entry) end
+  local function leave(err)
+    if roster:dequeue(entry) then
+      why = err
+      wait:wake(nil)
     end
-  end)
-  if timer then timer:cancel() end
-  if member then
-    member.kept = member.kept - 1 -- the place that was kept for this call, which begins now
-    if roster.waiting > 0 and not self.pending then
-      self.pending = loop:after(0, function()
-        self.pending = nil
-        roster:pump()
-      end)
-    end
-    return member
   end
-  if late then return nil, local_error("timeout", late_of(self)) end
-  return nil, nobody(self)
+  roster:enqueue(entry)
+  if token then
+    function entry.wake() leave(cancel.error(token)) end
+    token.calls[entry] = true
+  end
+  if timeout then
+    wait.timer = { at = native.after(timeout), fire = function() leave(local_error("timeout", late_of(self))) end }
+    timers.add(loop.timers, wait.timer)
+  end
+  local member
+  if co then
+    member = scheduler.suspend(loop, wait, co)
+  else
+    local pumps = loop:every(LOOK, function() roster:pump() end)
+    local fine, err = scheduler.in_place(loop, wait)
+    pumps:cancel()
+    if fine then
+      member = wait[1]
+    else
+      wait.done, why = true, err
+      roster:dequeue(entry)
+    end
+  end
+  if wait.timer then timers.remove(loop.timers, wait.timer) end
+  if token then token.calls[entry] = nil end
+  if not member then return nil, why or nobody(self) end
+  member.kept = member.kept - 1 -- the place that was kept for this call, which begins now
+  if roster.waiting > 0 then staff.pump_soon(self) end -- should it not begin
+  return member
 end
 
 local KNOWN = options.set("key", "timeout", "cancel", "on_progress")
@@ -65,20 +85,24 @@ local function chosen(self, given)
   for name in pairs(given) do
     if not KNOWN[name] then error("fkrpc: unknown option '" .. tostring(name) .. "' for a call", 3) end
   end
-  local key, timeout, roster = given.key, given.timeout, self.roster
+  local key, timeout, token, roster = given.key, given.timeout, given.cancel, self.roster
   if timeout ~= nil and type(timeout) ~= "number" then
     error("fkrpc: option 'timeout' must be a number of seconds, not a " .. type(timeout), 3)
   end
   if timeout and (timeout < 0 or timeout ~= timeout) then timeout = 0 end
+  if token ~= nil and not cancel.is_token(token) then
+    error("fkrpc: option 'cancel' must be made by fkrpc.token()", 3)
+  end
+  if token and token.done then return nil, cancel.error(token) end
   if key ~= key then error("fkrpc: option 'key' is not a number (NaN), which equals no key", 3) end
   local began, member, err = timeout and now()
   if key ~= nil then
     member = roster:keyed(key)
-  elseif roster.waiting == 0 then
-    member = roster:least()
+  else
+    member = roster:any()
   end
   if not member then
-    member, err = queued(self, key, timeout)
+    member, err = queued(self, key, timeout, token)
     if not member then return nil, err end
   end
   local rest
@@ -95,7 +119,12 @@ local function chosen(self, given)
   return member, rest
 end
 
-local function after_call(self, member)
+local function after_call(self, member, err)
+  if err ~= nil and (err.code == "timeout" or err.code == "cancelled") then
+    member:owes()
+  elseif member.owed > 0 then
+    member:forgive()
+  end
   if member.state == "draining" then
     member:settle()
   elseif member.state == "ready" and member.calls >= member.most then
@@ -115,7 +144,7 @@ end
 --- Call a method of the child that has the key, or of the one with the fewest calls in flight. `result, err`.
 function Pool:call(method, params, given)
   if type(method) ~= "string" then check_method(self, method, "call") end
-  local roster, member = self.roster, nil
+  local roster, member = self.roster
   if given == nil then
     member = roster.latest
     if member and member.load == 0 then
@@ -133,7 +162,7 @@ function Pool:call(method, params, given)
     member, given = chosen(self, given)
     if not member then return nil, given end
   else
-    if roster.waiting == 0 then member = roster:least() end
+    if roster.waiting == 0 then member = roster:least() else member = roster:any() end
     if not member then
       local err
       member, err = queued(self)
@@ -145,7 +174,9 @@ function Pool:call(method, params, given)
   member.calls, member.load = calls, member.load + 1
   local result, err = peer:call(method, params, given)
   member.load = member.load - 1
-  if member.state ~= "ready" or roster.waiting > 0 or calls >= member.most then after_call(self, member) end
+  if err ~= nil or member.owed > 0 or member.state ~= "ready" or roster.waiting > 0 or calls >= member.most then
+    after_call(self, member, err)
+  end
   return result, err
 end
 
@@ -163,7 +194,7 @@ function Pool:notify(method, params, given)
   if given ~= nil then
     member, err = chosen(self, given)
   else
-    member = self.roster:least()
+    member = self.roster:any()
     if not member then member, err = queued(self) end
   end
   if not member then return nil, err end
@@ -173,7 +204,7 @@ end
 
 --- Tell every child that takes calls something. The number of those that were told.
 function Pool:broadcast(method, params)
-  local told, live = 0, self.roster.live
+  local told, live = 0, { unpack(self.roster.live) } -- they may change while one of them takes its time
   for i = 1, #live do
     if live[i].peer:notify(method, params) then told = told + 1 end
   end

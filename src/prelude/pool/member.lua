@@ -11,6 +11,8 @@ Member.__index = Member
 
 -- Seconds between two looks at a draining child that something still keeps.
 local LOOK = 0.05
+-- Seconds for which an answer that is owed keeps calls away.
+local DOUBT = 1
 local TERM, KILL = 15, 9
 
 local function quiet(self)
@@ -67,10 +69,51 @@ function Member:stop(failure)
   end)
 end
 
+-- Somebody may be waiting for the place.
+local function forgive(self)
+  self.peer.heard_of = nil
+  self.kept, self.owed = self.kept - self.owed, 0
+  self.pool:pump_soon()
+end
+Member.forgive = forgive
+
+local function strays(self)
+  return native.stats(self.conn).strays
+end
+
+-- A late answer has perhaps come.
+local function heard_of(peer)
+  local self = peer.member
+  local came = strays(self) - self.strays
+  if came >= self.owed then return forgive(self) end
+  if came > 0 then
+    self.strays, self.owed, self.kept = self.strays + came, self.owed - came, self.kept - came
+    self.pool:pump_soon()
+  end
+end
+
+--- Nobody waits for a call any more that the child still has: its place stays kept until an answer comes, or until
+--- `forgive`. Otherwise a child that hangs would look idle and be given everything.
+function Member:owes()
+  local loop = self.pool.loop
+  if loop.closed then return end
+  if self.owed == 0 then
+    self.strays = strays(self)
+    -- It may be well again, or have lost the answer.
+    loop:after(DOUBT, function()
+      if self.owed > 0 then forgive(self) end
+    end)
+  end
+  local roster = self.pool.roster
+  if roster.latest == self then roster.latest = nil end
+  self.owed, self.kept = self.owed + 1, self.kept + 1
+  self.peer.member, self.peer.heard_of = self, heard_of
+end
+
 -- Nothing is in flight either way, and no room lives in it.
 local function idle(self)
   local peer = self.peer
-  return native.waiting(self.conn) + self.kept == 0 and self.keys == 0 and (peer.active or 0) == 0
+  return native.waiting(self.conn) + self.kept == self.owed and self.keys == 0 and (peer.active or 0) == 0
 end
 
 --- Stop a draining child if it is done.
@@ -129,14 +172,15 @@ local function shake_hands(self, handshake, patience, own)
     return
   end
   local deadline = self.pool.now() + patience
-  self.pool.loop:go(function()
-    local fine, result, message = pcall(handshake, peer, deadline)
-    if not fine then return failed(self, "the handshake failed: " .. tostring(result)) end
-    if not result then
-      return failed(self, "the handshake failed" .. (message ~= nil and ": " .. tostring(message) or ""))
-    end
-    ready(self)
-  end)
+  -- No pcall: Lua 5.1 could not leave it, and the handshakes of all children would lie on top of each other.
+  local task = self.pool.loop:go(handshake, peer, deadline)
+  task.name = "the handshake of " .. peer.name
+  function task.after()
+    local results = task.results or { nil, task.err }
+    if results[1] then return ready(self) end
+    local fine, message = pcall(tostring, results[2])
+    failed(self, "the handshake failed" .. (results[2] ~= nil and fine and ": " .. message or ""))
+  end
 end
 
 --- Why it should be replaced; nil if it should not. Its private memory is looked at when there is a limit for it.
@@ -152,13 +196,16 @@ end
 
 -- The conversation is over, and the process may still be there: it closed its output, or takes its time to free what
 -- it had. It is waited for, and made to end.
-local function silent(self)
+local function silent(self, event, detail)
   local peer = self.peer
+  local reason = detail or event == "eof" and "closed its output" or "its connection is " .. event
+  if self.silent or self.pool.loop.closed then return end
+  self.silent = true
   if peer:reap() then return peer:close() end
   local function look_at_it() peer:reap() end -- which `gone` hears of
   local fd = native.process_fd(peer.process)
   self.watch = fd and self.pool.loop:watch(fd, "r", look_at_it) or self.pool.loop:every(LOOK, look_at_it)
-  if self.state ~= "stopping" then self:stop("closed its output") end
+  if self.state ~= "stopping" then self:stop(reason) end
 end
 
 --- Start one. The member; or nil, message, errno if there is no such process.
@@ -171,7 +218,7 @@ local function start(pool, launch, shake)
   end
   if not peer then return nil, message, errno end
   local self = setmetatable({
-    pool = pool, peer = peer, conn = peer.conn, kept = 0, load = 0, pid = peer.pid, state = "starting",
+    pool = pool, peer = peer, conn = peer.conn, kept = 0, owed = 0, load = 0, pid = peer.pid, state = "starting",
     generation = pool.generation, calls = 0, keys = 0,
     born = pool.now(), limits = pool.recycle:limits(), serial = pool.serial,
   }, Member)
@@ -179,7 +226,17 @@ local function start(pool, launch, shake)
   peer.owned = true -- with what it starts itself
   peer.on_death = function(_, certificate) gone(self, certificate) end
   for name, handler in pairs(pool.handlers) do peer:on(name, handler) end
-  pool.loop:add(peer, { on_end = function() silent(self) end })
+  -- Who says no more gets no more to do; until it is known why, the keys are its own.
+  function peer.hushed(_, what)
+    if self.mute then return end
+    self.mute = true
+    pool.roster:leave(self)
+    if what then pool.loop:after(LOOK, function() self:stop(what) end) end
+  end
+  function peer.freed() self:owes() end -- a task was cancelled in the middle of its call
+  pool.loop:add(peer, { on_end = function(_, event, detail) silent(self, event, detail) end })
+  -- A handler may close the connection by which it was called.
+  function peer.on_close() silent(self, "closed", "its connection was closed from here") end
   return self, function() shake_hands(self, shake.how, shake.patience, pool.handlers.hello) end
 end
 

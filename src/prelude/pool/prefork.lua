@@ -9,6 +9,8 @@ local prefork = {}
 
 -- Seconds between two looks at a program that loads.
 local LOOK = 0.005
+-- Seconds for a copy to be made, in which nothing else goes on: a process that takes longer hangs, and is given up.
+local PATIENCE = 1
 local ETIMEDOUT = 110
 
 -- A process that loads the program, with the options that are for all copies of it.
@@ -19,21 +21,33 @@ local function start(pool)
     command = {}
     for i = 1, #given do command[i] = given[i] end
   end
-  return zygotes.zygote{ command = command, env = given.env, cwd = given.cwd, stderr = given.stderr }
+  return zygotes.zygote{ command = command, env = given.env, cwd = given.cwd, stderr = given.stderr,
+    timeout = PATIENCE }
+end
+
+local function late(pool, zygote)
+  return ("%s did not load its program in time (after %g s, option handshake_timeout)"):format(tostring(zygote),
+    pool.shake.patience)
 end
 
 -- Call `done(zygote)` when it has loaded, or `done(nil, message)`; none of it when the pool is closed before.
 local function load(pool, done)
-  local zygote, message = start(pool)
-  if not zygote then return done(nil, message) end
-  pool.loop:go(function()
-    local ready, why
+  pool.loop:go(function() -- not at once: whoever asks may be in the middle of something
+    if pool.closing then return end
+    local zygote, message = start(pool)
+    if not zygote then return done(nil, message) end
+    pool.loading[zygote] = true
+    local deadline = pool.now() + pool.shake.patience
+    local ready
     repeat
-      ready, why = zygote:ready(0)
+      ready, message = zygote:ready(0)
       if ready == false then pool.loop:sleep(LOOK) end
-    until ready ~= false or pool.closing
+    until ready ~= false or pool.closing or pool.now() >= deadline
+    pool.loading[zygote] = nil
     if pool.closing or not ready then zygote:close() end
-    if not pool.closing then done(ready and zygote or nil, why) end
+    if pool.closing then return end
+    if ready == false then message = late(pool, zygote) end
+    done(ready and zygote or nil, message)
   end)
 end
 
@@ -48,9 +62,11 @@ function prefork.install(pool, wanted)
   ready, message, errno = zygote:ready(pool.shake.patience)
   if not ready then
     zygote:close()
-    return nil, message or ("%s did not load its program in time (after %g s, option handshake_timeout)"):format(
-      tostring(zygote), pool.shake.patience), errno or ETIMEDOUT
+    return nil, message or late(pool, zygote), errno or ETIMEDOUT
   end
+
+  local renewals = 0
+  pool.loading = {}
 
   function pool.launch()
     local given = {}
@@ -63,7 +79,13 @@ function prefork.install(pool, wanted)
       pool.hold = true
       load(pool, function(another, reason)
         pool.hold = nil
-        if another then zygote = another else pool.last_reason = reason end
+        if not another then
+          pool.last_reason = reason
+        elseif zygote.dead then
+          zygote = another
+        else
+          another:close() -- a newer program has been loaded meanwhile
+        end
         pool:again()
       end)
     end
@@ -72,7 +94,13 @@ function prefork.install(pool, wanted)
 
   --- Load the program anew; then call `go_on()`, or `go_on(message)` if that was not to be.
   function pool.renew(go_on)
+    renewals = renewals + 1
+    local number = renewals
     load(pool, function(another, reason)
+      if number ~= renewals then -- there is a newer program than this
+        if another then another:close() end
+        return
+      end
       if another then
         zygote:close()
         zygote = another

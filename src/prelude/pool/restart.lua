@@ -5,7 +5,6 @@ local native = ...
 local type, error, tostring, pairs, setmetatable = type, error, tostring, pairs, setmetatable
 local remove = table.remove
 local options = native.module("options")
-local HUGE = math.huge
 
 local Restart = {}
 Restart.__index = Restart
@@ -41,7 +40,7 @@ end
 --- A restart happens now.
 function Restart:count(now)
   self:recent(now)
-  if self.max < HUGE then self.times[#self.times + 1] = now end
+  self.times[#self.times + 1] = now
 end
 
 --- As the option `restart = { max, within, backoff = { first, most } }` says.

@@ -25,12 +25,30 @@ local function emit(self, name, member, fields)
   self.counts[name] = (self.counts[name] or 0) + 1
   self.last_event = event
   local listener = self.listeners[name]
-  if listener then self.loop:go(listener, event) end
+  if listener and not self.loop.closed then self.loop:go(listener, event) end
 end
 
 -- ---- how many there are ---------------------------------------------------------------------------------------------
 
 local reconcile
+
+-- Call `what(self)` once in the next round: not inside of whatever calls this, which may be in the middle of something.
+local function soon(self, slot, what)
+  if self[slot] or self.loop.closed then return end
+  self[slot] = self.loop:after(0, function()
+    self[slot] = nil
+    what(self)
+  end)
+end
+
+local function pump(self)
+  self.roster:pump()
+end
+
+--- Whoever waits looks again whether a child is free.
+local function pump_soon(self)
+  soon(self, "pumping", pump)
+end
 
 -- One more child. True; or nil, message, errno.
 local function start(self)
@@ -152,8 +170,8 @@ end
 local function moved(self, member, was)
   if was == "ready" then self.roster:leave(member) end
   local state = member.state
+  if state == "stopping" or state == "gone" then self.roster:unbind(member) end
   if state == "gone" then
-    self.roster:unbind(member)
     ended(self, member, was)
   elseif state == "stopping" and member.failure then
     self.last_reason = member.failure
@@ -162,13 +180,7 @@ local function moved(self, member, was)
     emit(self, "ready", member)
     if member.generation < self.generation then return member:stop() end
   end
-  -- Not inside of whatever called: it may be in the middle of something.
-  if not self.pending and not self.closing then
-    self.pending = self.loop:after(0, function()
-      self.pending = nil
-      reconcile(self)
-    end)
-  end
+  if not self.closing then soon(self, "pending", reconcile) end
 end
 
 -- Replace a member when there is another for it.
@@ -194,9 +206,10 @@ local function look(self)
     self.pending_marks = nil
     reconcile(self)
   end
+  self.roster:pump()
 end
 
 return {
   now = now, start = start, give_up = give_up,
-  reconcile = reconcile, candidates = candidates, mark = mark, moved = moved, look = look,
+  pump_soon = pump_soon, reconcile = reconcile, candidates = candidates, mark = mark, moved = moved, look = look,
 }
