@@ -45,7 +45,7 @@ describe("timers", function()
     local last = -1
     for _, i in ipairs(seen) do
       assert.equal(0, i % 2)
-      assert.is_true(timers[i].at > last) -- not their numbers: it takes time to make them
+      assert.is_true(timers[i].at >= last) -- not their numbers: it takes time to make them
       last = timers[i].at
     end
     assert.equal("fkrpc.timer (ended)", tostring(timers[2]))
