@@ -4,6 +4,11 @@
 //! is not reported any more, though the system may have said so a moment before.
 #![allow(unsafe_code)]
 
+mod interest;
+
+pub use interest::Interest;
+use interest::Slot;
+
 use super::ends::{End, Ends};
 use super::shared::Shared;
 use super::{clock, signals};
@@ -17,54 +22,6 @@ use std::time::Duration;
 const NONE: RawFd = -1;
 /// How often one place may be asked for in a round: who floods keeps nobody waiting.
 const SHARE: u32 = 16;
-
-/// What a place waits for; whoever has joined changes it.
-pub struct Interest {
-    input: Cell<RawFd>,
-    output: Cell<RawFd>,
-    /// What can be read when the process at the other end has ended.
-    end: Cell<RawFd>,
-    /// There is something to do whatever the descriptors say.
-    at_once: Cell<bool>,
-    /// The place is reported as ready for output at this time, in microseconds of the monotonic clock.
-    until: Cell<i64>,
-    changed: Shared<Cell<bool>>,
-}
-
-impl Interest {
-    /// Wait until `input` can be read, `output` written to; `None`: not for that.
-    #[inline]
-    pub fn set(&self, input: Option<RawFd>, output: Option<RawFd>) {
-        let (input, output) = (input.unwrap_or(NONE), output.unwrap_or(NONE));
-        if self.input.get() != input || self.output.get() != output {
-            self.input.set(input);
-            self.output.set(output);
-            self.changed.set(true);
-        }
-    }
-
-    /// Wait until `end` can be read, too, which is told apart from the input.
-    #[inline]
-    pub fn set_end(&self, end: Option<RawFd>) {
-        let end = end.unwrap_or(NONE);
-        if self.end.replace(end) != end {
-            self.changed.set(true);
-        }
-    }
-
-    /// Whether there is something to do whatever the descriptors say.
-    #[inline]
-    pub fn set_at_once(&self, at_once: bool) {
-        if self.at_once.replace(at_once) != at_once {
-            self.changed.set(true);
-        }
-    }
-
-    /// Report the place at this time at the latest, while it waits for its output.
-    pub fn set_until(&self, until: Option<i64>) {
-        self.until.set(until.unwrap_or(i64::MAX));
-    }
-}
 
 /// A place that can do something without waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,11 +63,6 @@ enum Kind {
 
 struct Reported {
     ready: Ready,
-    generation: u64,
-}
-
-struct Slot {
-    interest: Shared<Interest>,
     generation: u64,
 }
 
@@ -419,17 +371,6 @@ impl Poller {
         }
         self.changed.set(false);
         Ok(())
-    }
-}
-
-impl Slot {
-    /// When it is to be reported though its descriptors are not ready.
-    fn soonest(&self) -> Option<i64> {
-        match (self.interest.at_once.get(), self.interest.output.get()) {
-            (true, _) => Some(0),
-            (_, NONE) => None,
-            _ => Some(self.interest.until.get()).filter(|at| *at != i64::MAX),
-        }
     }
 }
 
