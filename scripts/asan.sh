@@ -50,5 +50,5 @@ fi
 # What waits for many things at once, and what forks: memcheck would follow each child with its own interpreter.
 SPECS="$SPECS loop loop_peers loop_timers loop_watch loop_finalizers concurrency cancel signals pool pool_recycle
 pool_waits pool_prefork zygote zygote_fork"
-checked "$work/fkrpc.so" "${1:-10}" env LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:exitcode=99 \
+checked "$work/fkrpc.so" "${1:-10}" env LD_PRELOAD="$runtime" ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:exitcode=99:handle_segv=0 \
     lua5.4
