@@ -94,27 +94,26 @@ function Kills:try(state)
     concurrency = self.turn % 2 == 0 and 8 or nil }))
   child.on_death = function() deaths = deaths + 1 end
   local waiting, begun, ended, latest = {}, 0, 0, 0
+  -- What a handler raises goes to the log; it is wanted here. Only what does not wait may be inside of pcall, which
+  -- cannot be left in Lua 5.1.
+  local wrong
+  local function noted(f, ...)
+    local fine, e = pcall(f, ...)
+    if not fine then wrong = wrong or e end
+  end
   local function call(method)
     begun = begun + 1
     local number = begun
     waiting[number] = true
     local result, err = child:call(method)
     latest = self:elapsed()
-    check("a call ended twice", waiting[number])
+    noted(check, "a call ended twice", waiting[number])
     waiting[number], ended = nil, ended + 1
-    check("a call of a dead child has a result", result == nil, result)
-    is_certificate(err, child)
-  end
-  -- What a handler raises goes to the log; it is wanted here.
-  local wrong
-  local function on(method, handler)
-    child:on(method, function(params)
-      local fine, e = pcall(handler, params)
-      if not fine then wrong = wrong or e end
-    end)
+    noted(check, "a call of a dead child has a result", result == nil, result)
+    noted(is_certificate, err, child)
   end
   local last = state == "in a nested call" and "inner" or "go"
-  on("go", function(params)
+  child:on("go", function(params)
     if last == "go" and params[1] == 3 then
       if BEFORE[state] then
         BEFORE[state](child)
@@ -125,11 +124,11 @@ function Kills:try(state)
     end
     call("hold")
   end)
-  on("inner", function()
+  child:on("inner", function()
     self:order(child)
     call("deep")
   end)
-  on("ready", function()
+  child:on("ready", function()
     self:order(child)
     child:wait(100)
     for _ = 1, 3 do call("hold") end
