@@ -7,7 +7,7 @@
 local fkrpc = require("fkrpc")
 
 local here = arg[0]:match("^(.*)/[^/]*$") or "."
-local GAMES, RATE = tonumber(arg[1]) or 20000, tonumber(arg[2]) or 1000
+local GAMES, RATE = tonumber(arg[1]) or 12000, tonumber(arg[2]) or 800
 local LIMIT = 48 * 2 ^ 20
 local SAMPLE = 0.1 -- seconds
 local MEBIBYTE = 2 ^ 20
