@@ -49,6 +49,7 @@ build = {
       ["fkrpc.command.replay"] = "lua/fkrpc/command/replay.lua",
       ["fkrpc.command.show"] = "lua/fkrpc/command/show.lua",
       ["fkrpc.command.summary"] = "lua/fkrpc/command/summary.lua",
+      ["fkrpc.command.top"] = "lua/fkrpc/command/top.lua",
     },
     -- Stays in the rock's own folder; LuaRocks has no place of its own for a licence beside copied directories.
     conf = { "LICENSE" },
