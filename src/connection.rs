@@ -6,6 +6,7 @@
 mod forward;
 mod joined;
 mod raw;
+mod report;
 mod send;
 
 use forward::Captured;
@@ -16,15 +17,13 @@ pub use send::{Sending, Unsent, Urgency};
 use crate::codec::{CodecError, ErrorKind, Tape};
 use crate::outbox::Outbox;
 use crate::peer::quick::{Quick, Scalar};
-use crate::peer::{Incoming, Peer, Problem};
+use crate::peer::{Incoming, Peer};
 use crate::sys::clock;
 use crate::sys::error::describe;
 use crate::sys::signals::{self, Woken};
-use crate::sys::stderr;
 use crate::text;
 use crate::trace::{Direction, Trace};
 use crate::wire::{Received, Wire};
-use std::fmt;
 use std::time::Duration;
 
 /// Why [`Connection::next`] has no message for its caller.
@@ -362,51 +361,5 @@ impl Connection {
                 text::string(format_args!("dropped: {error}")).as_bytes(),
             ),
         }
-    }
-
-    /// A notification nobody handles.
-    pub fn unhandled(&mut self, message: &[u8]) {
-        self.peer.stats.unhandled += 1;
-        self.peer.problem = Some(Problem::Unhandled);
-        self.report(message);
-    }
-
-    /// Messages that lead nowhere are never dropped in silence: the first, second, fourth, eighth ... is logged.
-    fn report(&mut self, message: &[u8]) {
-        const SHOWN: usize = 120;
-        let Some(problem) = self.peer.problem.take() else {
-            return;
-        };
-        if self.quiet {
-            return;
-        }
-        self.reported += 1;
-        if self.reported.is_power_of_two() {
-            let shown = &message[..message.len().min(SHOWN)];
-            let text = text::string(format_args!(
-                "fkrpc: {}: {problem}: {}{} (number {} like this)\n",
-                self.name.as_deref().unwrap_or("connection"),
-                Shown(shown),
-                if message.len() > SHOWN { "..." } else { "" },
-                self.reported,
-            ));
-            stderr::log(text.as_bytes());
-        }
-    }
-}
-
-/// A message as the log shows it: control characters and other bytes escaped, quotes left as they are.
-struct Shown<'a>(&'a [u8]);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for part in self.0.split_inclusive(|byte| *byte == b'"') {
-            let (text, quote) = match part.strip_suffix(b"\"") {
-                Some(text) => (text, "\""),
-                None => (part, ""),
-            };
-            write!(f, "{}{quote}", text.escape_ascii())?;
-        }
-        Ok(())
     }
 }

@@ -17,10 +17,13 @@ mod batch;
 pub mod cancel;
 mod last;
 mod overlong;
+mod problem;
 pub mod quick;
 mod recover;
 mod timing;
 mod usual;
+
+pub use problem::{Garbage, Problem};
 
 use crate::codec::tape::Node;
 use crate::codec::{cbor, json, CodecError, ErrorKind};
@@ -30,7 +33,6 @@ use crate::latency::Latency;
 use crate::message::{Id, INTERNAL_ERROR, METHOD_NOT_FOUND};
 use crate::slots::{Batches, Slot, Slots};
 use std::collections::VecDeque;
-use std::fmt;
 
 /// How a scanner is told to read messages.
 #[derive(Clone, Copy, Debug)]
@@ -86,45 +88,6 @@ pub enum Reply {
     Malformed(&'static str),
     /// Whose reply it is can be read, what it says cannot.
     Undecodable(ErrorKind),
-}
-
-/// Why a message leads nowhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Problem {
-    /// It cannot be decoded.
-    Unreadable(CodecError),
-    /// It is longer than this many bytes, and was passed over.
-    TooLarge(usize),
-    /// It is decoded, but no message of JSON-RPC.
-    Refused(&'static str),
-    /// A reply (or error) no call waits for: it is late, or its id is unknown.
-    Stray,
-    /// A notification nobody handles.
-    Unhandled,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Problem::Unreadable(error) => write!(f, "a message that cannot be read ({error})"),
-            Problem::TooLarge(limit) => write!(f, "a message longer than {limit} bytes (option max_frame)"),
-            Problem::Refused(why) => write!(f, "a message that is none ({why})"),
-            Problem::Stray => f.write_str("a reply no call waits for (late, or of an unknown id)"),
-            Problem::Unhandled => f.write_str("a notification nobody handles"),
-        }
-    }
-}
-
-/// What becomes of input that is no message: a line that somebody printed, a broken stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Garbage {
-    /// It is answered with an error that has no id (JSON-RPC 2.0, section 5.1), logged and counted.
-    #[default]
-    Answer,
-    /// It is logged and counted.
-    Log,
-    /// It ends the conversation.
-    Error,
 }
 
 /// Counters of a conversation.

@@ -112,6 +112,9 @@ impl Builder {
 
 impl<const PLAIN: bool> Builder<PLAIN> {
     /// The value at `at`; its head's successor.
+    ///
+    /// # Safety
+    /// `at` is the index of a value on the complete tape.
     #[inline(always)]
     unsafe fn node(&self, at: usize) -> (Node, usize) {
         // SAFETY: `at` is the index of a value on a complete tape (see the module's proof), so its head is there.
@@ -121,6 +124,9 @@ impl<const PLAIN: bool> Builder<PLAIN> {
 
     /// The bytes of a string at `offset` of the source or the scratch buffer, and how many can be read there: at least
     /// its own.
+    ///
+    /// # Safety
+    /// The string is one of the tape, which tells where it lies.
     #[inline(always)]
     unsafe fn bytes<'a>(&self, scratch: bool, offset: usize, len: usize) -> (&'a [u8], usize) {
         let (base, end) = if scratch {
@@ -167,6 +173,9 @@ impl<const PLAIN: bool> Builder<PLAIN> {
     }
 
     /// [`Builder::value`] for the items of containers: what most of them are needs no call.
+    ///
+    /// # Safety
+    /// As [`Builder::push`].
     #[inline(always)]
     unsafe fn item(&self, at: usize, room: c_int) -> usize {
         // SAFETY: as `value`; `at` is the index of a value, so that its head's first word is there.
@@ -189,6 +198,9 @@ impl<const PLAIN: bool> Builder<PLAIN> {
     }
 
     /// [`Builder::push`] where `room` stack slots are known to be free.
+    ///
+    /// # Safety
+    /// As [`Builder::push`].
     #[inline(never)]
     unsafe fn value(&self, at: usize, room: c_int) -> usize {
         // SAFETY: the contract is `push`'s; stack room is checked before each container's children.
@@ -220,6 +232,8 @@ impl<const PLAIN: bool> Builder<PLAIN> {
         }
     }
 
+    /// # Safety
+    /// As [`Builder::push`].
     #[inline]
     unsafe fn push_int(&self, n: i64) {
         // SAFETY: as `push`.
@@ -236,6 +250,9 @@ impl<const PLAIN: bool> Builder<PLAIN> {
     }
 
     /// An integer beyond 2^53 under LuaJIT; elsewhere scanners never put one there.
+    ///
+    /// # Safety
+    /// As [`Builder::push`].
     #[cold]
     unsafe fn push_cdata(&self, bits: u64, unsigned: bool) {
         let lua = self.lua;
@@ -255,6 +272,8 @@ impl<const PLAIN: bool> Builder<PLAIN> {
         }
     }
 
+    /// # Safety
+    /// As [`Builder::push`].
     #[inline]
     unsafe fn room(&self, slots: c_int) {
         // SAFETY: as `push`.
@@ -266,6 +285,9 @@ impl<const PLAIN: bool> Builder<PLAIN> {
     }
 
     /// Make sure that a container has room, given how much is known to be; what its children have.
+    ///
+    /// # Safety
+    /// As [`Builder::push`].
     #[inline]
     unsafe fn descend(&self, room: c_int) -> c_int {
         // The container itself, a key, a copy of the key or a value, a metatable.
@@ -279,6 +301,8 @@ impl<const PLAIN: bool> Builder<PLAIN> {
         ROOM - 2
     }
 
+    /// # Safety
+    /// As [`Builder::push`].
     unsafe fn push_array(&self, count: usize, mut at: usize, room: c_int) {
         let lua = self.lua;
         // SAFETY: as `push`.
@@ -296,6 +320,8 @@ impl<const PLAIN: bool> Builder<PLAIN> {
         }
     }
 
+    /// # Safety
+    /// As [`Builder::push`].
     unsafe fn push_object(&self, count: usize, mut at: usize, room: c_int) {
         let lua = self.lua;
         // SAFETY: as `push`; keys are never nil, and scanners refuse NaN.
@@ -318,6 +344,9 @@ impl<const PLAIN: bool> Builder<PLAIN> {
     }
 
     /// Push a key that is no short string of the source, and return the index of its value.
+    ///
+    /// # Safety
+    /// As [`Builder::push`].
     #[inline(never)]
     unsafe fn push_key(&self, at: usize, room: c_int) -> usize {
         // SAFETY: as `push`.
@@ -339,6 +368,9 @@ impl<const PLAIN: bool> Builder<PLAIN> {
     }
 
     /// A tag handler can make a key of anything; nil and NaN are none.
+    ///
+    /// # Safety
+    /// As [`Builder::push`].
     #[cold]
     unsafe fn check_key(&self) {
         let lua = self.lua;

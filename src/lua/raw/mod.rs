@@ -10,6 +10,7 @@
 //! or `Copy`; then the pushes.
 #![allow(unsafe_code)]
 
+pub mod anchor;
 pub mod argument;
 pub mod builder;
 pub mod cbor;

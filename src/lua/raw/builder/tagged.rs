@@ -10,6 +10,9 @@ use mlua::ffi;
 
 impl<const PLAIN: bool> Builder<PLAIN> {
     /// `handlers[tag](value, tag)`, or a table `{ tag =, value = }` with the tagged metatable.
+    ///
+    /// # Safety
+    /// As [`Builder::push`].
     #[cold]
     pub(super) unsafe fn push_tagged(&self, tag: u64, at: usize) -> usize {
         let lua = self.lua;
@@ -39,6 +42,9 @@ impl<const PLAIN: bool> Builder<PLAIN> {
     }
 
     /// The value first, then its handler: `first[tag] or handlers[tag]`, which gets the value alone.
+    ///
+    /// # Safety
+    /// As [`Builder::push`].
     #[cold]
     pub(super) unsafe fn push_plain_tagged(&self, tag: u64, at: usize) -> usize {
         let lua = self.lua;
@@ -71,6 +77,9 @@ impl<const PLAIN: bool> Builder<PLAIN> {
     }
 
     /// Tags above `i64::MAX` (none is registered) become the nearest float.
+    ///
+    /// # Safety
+    /// As [`Builder::push`].
     unsafe fn push_tag_number(&self, tag: u64) {
         // SAFETY: as `push`.
         unsafe {
@@ -82,6 +91,9 @@ impl<const PLAIN: bool> Builder<PLAIN> {
     }
 
     /// `simples[value]`, or a table `{ simple = value }` with the simple metatable.
+    ///
+    /// # Safety
+    /// As [`Builder::push`].
     #[cold]
     pub(super) unsafe fn push_simple(&self, value: u8) {
         let lua = self.lua;
