@@ -81,7 +81,7 @@ impl Channel {
                     self.ended = true;
                     return Ok(false);
                 }
-                Ok(Received::TimedOut) => {}
+                Ok(Received::TimedOut | Received::Signal) => {}
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error),
             }

@@ -20,11 +20,10 @@ use crate::peer::quick::{Quick, Scalar};
 use crate::peer::{Incoming, Peer};
 use crate::sys::clock;
 use crate::sys::error::describe;
-use crate::sys::signals::{self, Woken};
+use crate::sys::signals;
 use crate::text;
 use crate::trace::{Direction, Trace};
 use crate::wire::{Received, Wire};
-use std::time::Duration;
 
 /// Why [`Connection::next`] has no message for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +48,8 @@ pub enum Event {
     Dry,
 }
 
-/// How long what is to be forwarded may wait while signals are heard of.
-const LOOK: Duration = Duration::from_millis(20);
+/// How long what is to be forwarded may wait while signals are heard of, in microseconds.
+const LOOK: i64 = 20_000;
 
 /// What happened next.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -236,18 +235,15 @@ impl Connection {
             if let Some(trace) = &self.trace {
                 trace.flush();
             }
-            if self.signals.is_some() {
-                match self.woken(wait.deadline) {
-                    Woken::Signal => continue,
-                    Woken::TimedOut if !self.is_over(wait.deadline) && self.wire.unseen_end() != Some(true) => {
-                        continue; // there may be more to forward
-                    }
-                    _ => {}
-                }
-            }
-            match self.wire.receive(&mut self.peer.inbox, wait.deadline) {
+            // What is to be forwarded is looked for now and then.
+            let heed = self.signals.is_some();
+            let look = (heed && self.captured.is_some()).then(|| clock::monotonic_us() + LOOK);
+            let until = [wait.deadline, look].into_iter().flatten().min();
+            match self.wire.receive_heeding(&mut self.peer.inbox, until, heed) {
                 Ok(Received::Bytes) => {}
                 Ok(Received::End) => self.ended = true,
+                Ok(Received::Signal) => {} // see above
+                Ok(Received::TimedOut) if look.is_some() && !self.is_over(wait.deadline) => {}
                 Ok(Received::TimedOut) => return Ok(Next::Event(Event::TimedOut)),
                 Ok(Received::Nothing) => return Ok(Next::Event(Event::Nothing)),
                 Err(error) if error.kind() == std::io::ErrorKind::OutOfMemory => return Err(ErrorKind::OutOfMemory),
@@ -262,25 +258,6 @@ impl Connection {
                 }
             }
         }
-    }
-
-    /// Wait for bytes or a signal. Whatever else there is, is found by reading.
-    #[cold]
-    fn woken(&self, deadline: Option<i64>) -> Woken {
-        let Some(input) = self.wire.input() else {
-            return Woken::Readable;
-        };
-        let left = deadline.map(|at| {
-            let left = at.saturating_sub(clock::monotonic_us());
-            Duration::from_micros(u64::try_from(left).unwrap_or(0))
-        });
-        // What is to be forwarded is looked for now and then, and so is an end that cannot be polled.
-        let left = if self.captured.is_some() || self.wire.unseen_end().is_some() {
-            Some(left.unwrap_or(LOOK).min(LOOK))
-        } else {
-            left
-        };
-        signals::wait(input, self.wire.end_fd(), left).unwrap_or(Woken::Readable)
     }
 
     fn is_over(&self, deadline: Option<i64>) -> bool {

@@ -3,9 +3,11 @@
 //! It refuses to know messages: bytes in, bytes out.
 
 mod ended;
+mod receive;
 mod send;
 
 pub use ended::End;
+pub use receive::Waits;
 pub use send::Patience;
 
 use crate::codec::{CodecError, ErrorKind};
@@ -15,7 +17,7 @@ use crate::sys::poller::Interest;
 use crate::sys::process::Watch;
 use crate::sys::shared::Shared;
 use crate::sys::signal::SigpipeGuard;
-use crate::sys::{clock, fd, poll};
+use crate::sys::{clock, fd};
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -32,6 +34,8 @@ pub enum Received {
     TimedOut,
     /// Memory only: there is nothing, and only the other end can change that.
     Nothing,
+    /// A signal has come that somebody wants to hear of.
+    Signal,
 }
 
 /// The two directions of a pair in memory.
@@ -64,6 +68,8 @@ pub enum Wire {
         sigpipe: SigpipeGuard,
         /// The process at the other end, whose end is the wire's, too.
         end: Option<End>,
+        /// How long the conversation is.
+        waits: Waits,
     },
     /// One side of a pair in memory.
     Memory {
@@ -87,6 +93,7 @@ impl Wire {
             output: Some(Output::new(output)),
             sigpipe: SigpipeGuard::install()?,
             end: None,
+            waits: Waits::default(),
         })
     }
 
@@ -121,26 +128,17 @@ impl Wire {
     /// # Errors
     /// What `read(2)` (`EINTR`, too) or `poll(2)` says; `OutOfMemory` when the inbox cannot grow.
     pub fn receive(&mut self, inbox: &mut Inbox, deadline: Option<i64>) -> io::Result<Received> {
+        self.receive_heeding(inbox, deadline, false)
+    }
+
+    /// The same; with `heed` a signal that somebody hears of ends the wait ([`Received::Signal`]).
+    ///
+    /// # Errors
+    /// As [`Wire::receive`].
+    pub fn receive_heeding(&mut self, inbox: &mut Inbox, deadline: Option<i64>, heed: bool) -> io::Result<Received> {
         match self {
-            Wire::Descriptors {
-                input, end: Some(end), ..
-            } => end.receive(input.as_fd(), inbox, deadline),
-            Wire::Descriptors { input, .. } => {
-                let mut wait = deadline.is_some();
-                loop {
-                    if wait && !poll::readable(input.as_fd(), left(deadline))? {
-                        return Ok(Received::TimedOut);
-                    }
-                    match fd::read_once(input.as_fd(), inbox.room().map_err(out_of_memory)?) {
-                        // Whoever started this process made the descriptor non-blocking, or read it before us.
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait = true,
-                        read => {
-                            let n = read?;
-                            inbox.filled(n);
-                            return Ok(if n == 0 { Received::End } else { Received::Bytes });
-                        }
-                    }
-                }
+            Wire::Descriptors { input, end, waits, .. } => {
+                receive::receive(input.as_fd(), end.as_mut(), waits, inbox, deadline, heed)
             }
             Wire::Memory { link, side } => {
                 let mut link = link.borrow_mut();
@@ -217,18 +215,6 @@ impl Wire {
     pub fn output(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Wire::Descriptors { output, .. } => output.as_ref().map(AsFd::as_fd),
-            _ => None,
-        }
-    }
-
-    /// Whether the other end's process has ended, where that cannot be polled; `None` where it can, or there is none.
-    #[must_use]
-    pub fn unseen_end(&self) -> Option<bool> {
-        match self {
-            Wire::Descriptors { end: Some(end), .. } if end.fd().is_none() => Some(
-                end.wait(None, None, None, Some(Duration::ZERO))
-                    .is_ok_and(|ready| ready.end),
-            ),
             _ => None,
         }
     }

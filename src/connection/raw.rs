@@ -46,7 +46,7 @@ impl Connection {
                 trace.flush();
             }
             match self.wire.receive(&mut self.peer.inbox, deadline) {
-                Ok(Received::Bytes) => {}
+                Ok(Received::Bytes | Received::Signal) => {}
                 Ok(Received::End) => self.ended = true,
                 Ok(Received::TimedOut) => return Ok(Some(Event::TimedOut)),
                 Ok(Received::Nothing) => return Ok(Some(Event::Nothing)),

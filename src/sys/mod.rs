@@ -14,6 +14,7 @@ mod ends;
 pub mod error;
 pub mod fd;
 pub mod heap;
+pub mod interrupt;
 pub mod lock;
 pub mod openat;
 pub mod orphan;

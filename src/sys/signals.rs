@@ -1,21 +1,20 @@
 //! Signals that a program wants to hear of instead of being ended by them.
 //!
-//! The handler keeps the signal in a word and writes a byte to a pipe of ours; who waits polls that pipe beside its
-//! own descriptor, so that none is missed between looking and waiting. It refuses to run anybody's code in the handler.
+//! The handler keeps the signal in a word, kicks those who read ([`interrupt`]), and writes a byte to a pipe of ours;
+//! who polls, polls that pipe beside its own descriptors, so that none is missed between looking and waiting. It refuses to run anybody's code in the handler.
 //! A signal that comes again before anybody has asked for the first does what it does by default: a program that does
 //! not ask any more can still be ended.
 //!
 //! A program that is exec'd has the default again (signal(7)).
 #![allow(unsafe_code)]
 
-use super::fd;
+use super::{fd, interrupt};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 /// The signals one may hear of, by name.
 pub const NAMES: [(&str, libc::c_int); 6] = [
@@ -49,17 +48,6 @@ static INSTALLED: Mutex<Installed> = Mutex::new(Installed {
 pub struct Guard {
     /// A bit for each place in [`NAMES`].
     signals: u32,
-}
-
-/// What ended a wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Woken {
-    /// The descriptor can be read.
-    Readable,
-    /// A signal is there, see [`pending`].
-    Signal,
-    /// The time is over.
-    TimedOut,
 }
 
 impl Guard {
@@ -140,55 +128,12 @@ pub fn take() -> Option<&'static str> {
     Some(name)
 }
 
-/// What can be read when a signal has come, for those who poll more than [`wait`] does; there is none before the first
-/// guard.
+/// What can be read when a signal has come, for those who poll; there is none before the first guard.
 #[must_use]
 pub fn waker() -> Option<BorrowedFd<'static>> {
     let reader = READER.load(SeqCst);
     // SAFETY: the pipe's end stays open once it is made.
     (reader >= 0).then(|| unsafe { BorrowedFd::borrow_raw(reader) })
-}
-
-/// Wait until `input` or `end` can be read or a signal is there, at most `timeout`.
-///
-/// # Errors
-/// What poll(2) says.
-pub fn wait(input: BorrowedFd<'_>, end: Option<BorrowedFd<'_>>, timeout: Option<Duration>) -> io::Result<Woken> {
-    let deadline = timeout.and_then(|rest| std::time::Instant::now().checked_add(rest));
-    let entry = |fd: libc::c_int| libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    let mut entries = [
-        entry(input.as_raw_fd()),
-        entry(READER.load(SeqCst)),
-        entry(end.map_or(-1, |end| end.as_raw_fd())), // poll(2) passes over negative numbers
-    ];
-    loop {
-        let rest = deadline.map(|at| at.saturating_duration_since(std::time::Instant::now()));
-        let milliseconds = rest.map_or(-1, |rest| {
-            libc::c_int::try_from(rest.as_nanos().div_ceil(1_000_000)).unwrap_or(libc::c_int::MAX)
-        });
-        // SAFETY: `entries` are three pollfds, alive for the call.
-        let count = unsafe { libc::poll(entries.as_mut_ptr(), 3, milliseconds) };
-        if pending().is_some() {
-            return Ok(Woken::Signal);
-        }
-        if count > 0 && (entries[0].revents | entries[2].revents) != 0 {
-            return Ok(Woken::Readable);
-        }
-        if count > 0 {
-            drain(); // a byte whose signal was taken in the meantime
-        } else if count == 0 && rest.is_some_and(|rest| milliseconds == 0 || rest.is_zero()) {
-            return Ok(Woken::TimedOut);
-        } else if count == -1 {
-            let error = io::Error::last_os_error();
-            if error.kind() != io::ErrorKind::Interrupted {
-                return Err(error);
-            }
-        }
-    }
 }
 
 /// The descriptor that can be read when a signal has come; -1 before anybody has wanted one.
@@ -209,8 +154,8 @@ pub fn drain() {
 }
 
 /// # Signal safety
-/// Atomics, write(2) on a descriptor that does not block, sigaction(2) and raise(3), all on the list of
-/// signal-safety(7); errno is put back.
+/// Atomics, write(2) on a descriptor that does not block, tgkill(2), sigaction(2) and raise(3), system calls or on the
+/// list of signal-safety(7); errno is put back.
 extern "C" fn on_signal(number: libc::c_int) {
     let Some(place) = NAMES.iter().position(|(_, known)| *known == number) else {
         return;
@@ -222,6 +167,7 @@ extern "C" fn on_signal(number: libc::c_int) {
         if PENDING.fetch_or(1 << place, SeqCst) & 1 << place == 0 {
             let said = libc::write(WRITER.load(SeqCst), [0u8].as_ptr().cast(), 1);
             let _ = said; // a full pipe wakes as well
+            interrupt::wake(interrupt::SIGNAL);
         } else {
             let default = default();
             libc::sigaction(number, &raw const default, ptr::null_mut());

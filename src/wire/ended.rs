@@ -3,9 +3,10 @@
 //! It refuses to read on for ever after that end: what was in the pipe by then is read, and what somebody else writes
 //! there later is not.
 
-use super::{left, out_of_memory, Received};
+use super::{out_of_memory, Received};
 use crate::frame::Inbox;
 use crate::sys::fd;
+use crate::sys::interrupt::lookout::{self, Watched};
 use crate::sys::poll::Ready;
 use crate::sys::process::Watch;
 use std::io;
@@ -15,6 +16,10 @@ use std::time::Duration;
 /// The process at the other end.
 #[derive(Debug)]
 pub struct End {
+    // Before what it watches.
+    watched: Option<Watched>,
+    /// How many ends had been seen when this one was looked for.
+    seen: u32,
     process: Watch,
     /// It has ended, and this many bytes of what it has said are not read yet.
     unread: Option<usize>,
@@ -22,7 +27,12 @@ pub struct End {
 
 impl End {
     pub(super) fn new(process: Watch) -> Self {
-        Self { process, unread: None }
+        Self {
+            watched: None,
+            seen: 0,
+            process,
+            unread: None,
+        }
     }
 
     /// Whether the end was seen.
@@ -46,40 +56,69 @@ impl End {
         self.process.wait(input, output, wake, timeout)
     }
 
-    /// As [`super::Wire::receive`]: one poll(2) more than that has for others.
-    pub(super) fn receive(
-        &mut self,
-        input: BorrowedFd<'_>,
-        inbox: &mut Inbox,
-        deadline: Option<i64>,
-    ) -> io::Result<Received> {
-        loop {
-            let most = match self.unread {
-                Some(0) => return Ok(Received::End),
-                Some(count) => count,
-                None => {
-                    let ready = self.process.wait(Some(input), None, None, left(deadline))?;
-                    if ready.end {
-                        self.unread = Some(fd::unread(input));
-                        continue;
-                    }
-                    if !ready.input {
-                        return Ok(Received::TimedOut);
-                    }
-                    usize::MAX
-                }
-            };
-            let room = inbox.room().map_err(out_of_memory)?;
-            let most = most.min(room.len());
-            match fd::read_once(input, &mut room[..most]) {
-                // OK because it is at most the room's length
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.unread = self.unread.map(|_| 0),
-                read => {
-                    let count = read?;
-                    inbox.filled(count);
-                    self.unread = self.unread.map(|unread| unread.saturating_sub(count));
-                    return Ok(if count == 0 { Received::End } else { Received::Bytes });
-                }
+    /// Whether it is looked out for; from now on it is, where that can be done.
+    #[inline]
+    pub(super) fn is_watched(&mut self) -> bool {
+        self.watched.is_some() || self.watch()
+    }
+
+    #[cold]
+    fn watch(&mut self) -> bool {
+        let Some(process) = self.process.fd() else { return false };
+        self.seen = lookout::ends();
+        self.watched = lookout::watch(process).ok();
+        self.watched.is_some()
+    }
+
+    /// Whether somebody's end has come since this one was looked for.
+    #[inline]
+    pub(super) fn may_have_come(&self) -> bool {
+        self.seen != lookout::ends()
+    }
+
+    /// Look whether it has come.
+    pub(super) fn look(&mut self, input: BorrowedFd<'_>) -> io::Result<()> {
+        if self.may_have_come() {
+            self.seen = lookout::ends();
+            if self.wait(None, None, None, Some(Duration::ZERO))?.end {
+                self.come(input);
+            }
+        }
+        Ok(())
+    }
+
+    /// It has come.
+    pub(super) fn come(&mut self, input: BorrowedFd<'_>) {
+        self.unread = Some(fd::unread(input));
+    }
+
+    /// What is left to be read when it has come; `None`: it has not.
+    #[inline]
+    pub(super) fn rest(&mut self, input: BorrowedFd<'_>, inbox: &mut Inbox) -> io::Result<Option<Received>> {
+        match self.unread {
+            None => Ok(None),
+            Some(unread) => self.read_rest(unread, input, inbox).map(Some),
+        }
+    }
+
+    #[cold]
+    fn read_rest(&mut self, unread: usize, input: BorrowedFd<'_>, inbox: &mut Inbox) -> io::Result<Received> {
+        if unread == 0 {
+            return Ok(Received::End);
+        }
+        let room = inbox.room().map_err(out_of_memory)?;
+        let most = unread.min(room.len());
+        // OK because it is at most the room's length
+        match fd::read_once(input, &mut room[..most]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.unread = Some(0);
+                Ok(Received::End)
+            }
+            read => {
+                let count = read?;
+                inbox.filled(count);
+                self.unread = Some(unread.saturating_sub(count));
+                Ok(if count == 0 { Received::End } else { Received::Bytes })
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What children write to stderr: read at once by one thread for all of them, its end kept, and passed on.
 //!
 //! The thread is there while a child's stderr is open, or a child that nobody refers to still runs: that one it
-//! collects. It takes no signal. No child ever waits for it: what our own stderr does not take without waiting is not
+//! collects; and while somebody wants to be woken ([`lookout`]). It takes no signal. No child ever waits for it: what our own stderr does not take without waiting is not
 //! passed on, and of each child's the last [`KEPT`] bytes are kept, whatever its lines look like.
 //!
 //! A fork without exec must not meet it: [`suspend`] before, [`resume`] or [`forget`] after.
@@ -15,6 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::abandoned;
+use crate::sys::interrupt::lookout;
 use crate::sys::{fd, output, poll};
 
 /// The most that is kept of a child's last words, in bytes.
@@ -199,6 +200,7 @@ pub fn resume() -> io::Result<()> {
 
 /// After such a fork, in the child: the children, and what they write, are the parent's.
 pub fn forget() {
+    lookout::forget();
     lock().sources.clear();
 }
 
@@ -206,6 +208,16 @@ pub fn forget() {
 pub(super) fn wake() {
     // Without a thread it is collected at a later start or wait.
     let _ = lock().wake();
+}
+
+/// There is more to look out for.
+pub(in crate::sys) fn wake_up() -> io::Result<()> {
+    lock().wake()
+}
+
+/// There is less.
+pub(in crate::sys) fn rest() {
+    end_if_idle(lock());
 }
 
 impl Source {
@@ -242,7 +254,7 @@ impl Source {
 
 impl Table {
     fn is_idle(&self) -> bool {
-        self.sources.iter().all(|source| source.reader.is_none()) && abandoned::is_empty()
+        self.sources.iter().all(|source| source.reader.is_none()) && abandoned::is_empty() && lookout::is_empty()
     }
 
     /// Let the thread look again what there is to watch; start it if there is none.
@@ -269,7 +281,8 @@ impl Table {
         add(woken);
         let readers = self.sources.iter().filter_map(|source| source.reader.as_ref());
         readers.map(AsRawFd::as_raw_fd).for_each(&mut add);
-        abandoned::each_fd(add);
+        abandoned::each_fd(&mut add);
+        lookout::each_fd(add);
         complete
     }
 }
@@ -323,7 +336,8 @@ extern "C" fn work(number: *mut libc::c_void) -> *mut libc::c_void {
             &mut entries[..]
         };
         // OK because an error is that of a descriptor which somebody has closed: reading it shows that, and it goes.
-        let _ = poll::wait(watched, (!complete).then_some(LOOK));
+        let limits = [(!complete).then_some(LOOK), lookout::left()];
+        let _ = poll::wait(watched, limits.into_iter().flatten().min());
         let ready = |number: i32| watched.iter().any(|entry| entry.fd == number && entry.revents != 0);
         if ready(woken.as_raw_fd()) {
             let mut bytes = [0; 64];
@@ -331,6 +345,7 @@ extern "C" fn work(number: *mut libc::c_void) -> *mut libc::c_void {
                 return ptr::null_mut();
             }
         }
+        lookout::look(ready);
         abandoned::reap();
         let mut table = lock();
         for source in &mut table.sources {

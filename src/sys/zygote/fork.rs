@@ -6,12 +6,16 @@
 
 use std::io;
 
-use crate::sys::{fd, timer};
+use crate::sys::{fd, interrupt, timer};
 
 /// Copies this process: the copy's id, or 0 in the copy, which is a child of this process.
 pub(super) fn own() -> io::Result<libc::pid_t> {
     // SAFETY: the process has one thread (the server has seen to it), so that the copy may do whatever this one may.
-    fd::check(unsafe { libc::fork() })
+    let pid = fd::check(unsafe { libc::fork() })?;
+    if pid == 0 {
+        interrupt::in_copy();
+    }
+    Ok(pid)
 }
 
 /// The same, but the copy is a child of this process's parent, which can wait for it: `CLONE_PARENT` (clone(2)).
@@ -52,7 +56,7 @@ pub(super) fn for_parent() -> io::Result<libc::pid_t> {
     //   has it), and the robust list is named again, which the kernel forgets in a copy;
     // - locks of malloc and stdio are held by nobody: there is no other thread, and this one is not inside them;
     // - process ids are not kept by glibc (2.25 and later; an older one is found out below);
-    // - pthread_atfork(3) handlers are not run. Our own, the timer's, is called by hand; other libraries' guard locks,
+    // - pthread_atfork(3) handlers are not run. Our own, the timer's and the kicks', are called by hand; other libraries' guard locks,
     //   which nobody holds, or notice the new process id themselves.
     // The place of the child's thread id is the fourth or the fifth argument, as the architecture has it; what lies in
     // the other place (the new thread pointer) is not looked at without CLONE_SETTLS.
@@ -64,6 +68,7 @@ pub(super) fn for_parent() -> io::Result<libc::pid_t> {
                 libc::_exit(super::server::BROKEN);
             }
             timer::in_copy();
+            interrupt::in_copy();
         }
         fd::check_long(pid).map(|pid| pid as libc::pid_t) // OK because process ids are pid_t
     }

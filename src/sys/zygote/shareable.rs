@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use crate::sys::dir::Entries;
+use crate::sys::interrupt::lookout;
 use crate::sys::{fd, SysError};
 use crate::text;
 
@@ -20,6 +21,7 @@ const WHAT: &str = "this process cannot be a zygote";
 /// `EBUSY` with the reason.
 pub(super) fn check(own: RawFd) -> Result<Vec<RawFd>, SysError> {
     let busy = |what: &str, advice: &str| SysError::new(what, &io::Error::from_raw_os_error(libc::EBUSY), advice);
+    lookout::forget_times();
     let threads = threads().map_err(|error| SysError::new(WHAT, &error, ""))?;
     if threads != 1 {
         let what = text::string(format_args!("{WHAT}: it has {threads} threads"));

@@ -1,0 +1,145 @@
+//! What the thread that reads children's stderr looks out for besides, for threads that wait in [`super::read`]: a time,
+//! and the ends of processes.
+//!
+//! It refuses to say whose time or process it was: whoever is woken looks for itself. One time is kept, the earliest
+//! that somebody has asked for and that is not over; many waits with the same timeout ask once, as each finds that an
+//! earlier look is to come.
+
+use super::{wake, END, TIME};
+use crate::sys::process::errors;
+use crate::sys::{clock, poll};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::SeqCst};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+const NEVER: i64 = i64::MAX;
+
+/// When those are woken who wait for a time, in microseconds of the monotonic clock.
+static NEXT: AtomicI64 = AtomicI64::new(NEVER);
+/// How many ends were seen.
+static ENDS: AtomicU32 = AtomicU32::new(0);
+/// Processes that still run, by descriptors of those who watch them.
+static WATCHED: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
+
+fn lock() -> MutexGuard<'static, Vec<RawFd>> {
+    // OK because nothing between lock and unlock leaves a half-written list.
+    WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether those who wait for a time will be woken at this one or before.
+#[inline]
+#[must_use]
+pub fn is_set(deadline: i64) -> bool {
+    NEXT.load(SeqCst) <= deadline
+}
+
+/// Make that so.
+///
+/// # Errors
+/// `EAGAIN` and `EMFILE` when threads or descriptors have run out.
+pub fn set(deadline: i64) -> io::Result<()> {
+    let before = NEXT.fetch_min(deadline, SeqCst);
+    if before <= deadline {
+        return Ok(());
+    }
+    errors::wake_up().inspect_err(|_| {
+        // OK because whoever has changed it since has seen to the thread.
+        let _ = NEXT.compare_exchange(deadline, before, SeqCst, SeqCst);
+    })
+}
+
+/// How many ends were seen so far: another number says that a watched process may have ended.
+#[inline]
+#[must_use]
+pub fn ends() -> u32 {
+    ENDS.load(SeqCst)
+}
+
+/// A process that is watched. Drop it before its descriptor is closed.
+#[derive(Debug)]
+pub struct Watched(RawFd);
+
+/// Watch what becomes readable when a process ends.
+///
+/// # Errors
+/// As [`set`], and `OutOfMemory`.
+pub fn watch(process: BorrowedFd<'_>) -> io::Result<Watched> {
+    let watched = Watched(process.as_raw_fd());
+    {
+        let mut list = lock();
+        if list.try_reserve(1).is_err() {
+            std::mem::forget(watched);
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        list.push(watched.0);
+    }
+    errors::wake_up()?;
+    Ok(watched)
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        lock().retain(|number| *number != self.0);
+        errors::rest();
+    }
+}
+
+/// No time is looked out for any more; whoever waits for one asks anew.
+#[cfg(target_os = "linux")]
+pub(in crate::sys) fn forget_times() {
+    NEXT.store(NEVER, SeqCst);
+    errors::rest();
+    wake(TIME);
+}
+
+/// In a copy of this process: what was to come is the other's.
+pub(in crate::sys) fn forget() {
+    NEXT.store(NEVER, SeqCst);
+    lock().clear();
+    ENDS.fetch_add(1, SeqCst); // everybody looks for itself once
+}
+
+/// Whether there is nothing to look out for.
+pub(in crate::sys) fn is_empty() -> bool {
+    NEXT.load(SeqCst) == NEVER && lock().is_empty()
+}
+
+/// What is to be polled.
+pub(in crate::sys) fn each_fd(f: impl FnMut(RawFd)) {
+    lock().iter().copied().for_each(f);
+}
+
+/// How long at most.
+pub(in crate::sys) fn left() -> Option<Duration> {
+    let next = NEXT.load(SeqCst);
+    let left = || u64::try_from(next.saturating_sub(clock::monotonic_us())).unwrap_or(0);
+    (next != NEVER).then(|| Duration::from_micros(left()))
+}
+
+/// After that: wake those whose time is over, and those who wait for ends if one of them has come.
+pub(in crate::sys) fn look(ready: impl Fn(RawFd) -> bool) {
+    let next = NEXT.load(SeqCst);
+    if next <= clock::monotonic_us() && NEXT.compare_exchange(next, NEVER, SeqCst, SeqCst).is_ok() {
+        wake(TIME);
+    }
+    let mut list = lock();
+    let before = list.len();
+    // The number may be another process's by now.
+    list.retain(|&number| !(ready(number) && has_ended(number)));
+    if list.len() < before {
+        drop(list);
+        ENDS.fetch_add(1, SeqCst);
+        wake(END);
+    }
+}
+
+fn has_ended(number: RawFd) -> bool {
+    let mut entries = [libc::pollfd {
+        fd: number,
+        events: libc::POLLIN,
+        revents: 0,
+    }];
+    poll::wait(&mut entries, Some(Duration::ZERO)).unwrap_or(false)
+}
