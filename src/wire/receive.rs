@@ -5,19 +5,25 @@
 
 use super::{left, out_of_memory, End, Received};
 use crate::frame::Inbox;
-use crate::sys::interrupt::{self, lookout, Reading};
+use crate::sys::interrupt::lookout::{self, Timed};
+use crate::sys::interrupt::{self, Reading};
 use crate::sys::{clock, fd, poll, signals};
 use std::io;
 use std::os::fd::BorrowedFd;
 
 /// So many waits are polled for.
-const FIRST: u8 = 16;
+const FIRST: u8 = 1;
 /// What is left of a wait is polled for, in microseconds: nobody is asked to look out for less.
 const SHORT: i64 = 100_000;
 
-/// A conversation's waits so far, up to [`FIRST`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Waits(u8);
+/// A conversation's waits so far.
+#[derive(Debug, Default)]
+pub struct Waits {
+    /// Up to [`FIRST`].
+    count: u8,
+    /// From the first deadline on that somebody looks out for.
+    timed: Option<Timed>,
+}
 
 /// As [`super::Wire::receive_heeding`].
 pub(super) fn receive(
@@ -28,10 +34,10 @@ pub(super) fn receive(
     deadline: Option<i64>,
     heed: bool,
 ) -> io::Result<Received> {
-    if waits.0 < FIRST {
-        waits.0 += 1;
+    if waits.count < FIRST {
+        waits.count += 1;
     }
-    let mut polls = waits.0 < FIRST && (end.is_some() || deadline.is_some() || heed);
+    let mut polls = waits.count < FIRST && (end.is_some() || deadline.is_some() || heed);
     let mut ready = false;
     loop {
         if let Some(end) = &mut end {
@@ -45,7 +51,7 @@ pub(super) fn receive(
         let room = inbox.room().map_err(out_of_memory)?;
         let reading = if ready || (!polls && end.is_none() && deadline.is_none() && !heed) {
             Reading::Done(fd::read_once(input, room))
-        } else if polls || !looked_out_for(end.as_deref_mut(), deadline) {
+        } else if polls || !looked_out_for(end.as_deref_mut(), deadline, waits) {
             Reading::Unavailable
         } else {
             let end = end.as_deref();
@@ -100,12 +106,16 @@ pub(super) fn receive(
 }
 
 /// Whether somebody looks out for all that may end the wait, but for signals.
-fn looked_out_for(end: Option<&mut End>, deadline: Option<i64>) -> bool {
-    let late = match deadline {
-        Some(at) if !lookout::is_set(at) => {
-            at.saturating_sub(clock::monotonic_us()) < SHORT || lookout::set(at).is_err()
-        }
-        _ => false,
-    };
-    !late && end.is_none_or(End::is_watched)
+#[inline]
+fn looked_out_for(end: Option<&mut End>, deadline: Option<i64>, waits: &mut Waits) -> bool {
+    deadline.is_none_or(|at| waits.timed.is_some() && lookout::is_set(at) || waits.ask_for(at))
+        && end.is_none_or(End::is_watched)
+}
+
+impl Waits {
+    #[cold]
+    fn ask_for(&mut self, deadline: i64) -> bool {
+        deadline.saturating_sub(clock::monotonic_us()) >= SHORT
+            && self.timed.get_or_insert_with(Timed::new).set(deadline).is_ok()
+    }
 }

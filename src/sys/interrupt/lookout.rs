@@ -20,12 +20,21 @@ const NEVER: i64 = i64::MAX;
 static NEXT: AtomicI64 = AtomicI64::new(NEVER);
 /// How many ends were seen.
 static ENDS: AtomicU32 = AtomicU32::new(0);
-/// Processes that still run, by descriptors of those who watch them.
-static WATCHED: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
+struct Wanted {
+    /// Processes that still run, by descriptors of those who watch them.
+    processes: Vec<RawFd>,
+    /// How many have asked for times, and may again.
+    timed: usize,
+}
 
-fn lock() -> MutexGuard<'static, Vec<RawFd>> {
-    // OK because nothing between lock and unlock leaves a half-written list.
-    WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
+static WANTED: Mutex<Wanted> = Mutex::new(Wanted {
+    processes: Vec::new(),
+    timed: 0,
+});
+
+fn lock() -> MutexGuard<'static, Wanted> {
+    // OK because nothing between lock and unlock leaves a half-written state.
+    WANTED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether those who wait for a time will be woken at this one or before.
@@ -35,19 +44,50 @@ pub fn is_set(deadline: i64) -> bool {
     NEXT.load(SeqCst) <= deadline
 }
 
-/// Make that so.
-///
-/// # Errors
-/// `EAGAIN` and `EMFILE` when threads or descriptors have run out.
-pub fn set(deadline: i64) -> io::Result<()> {
-    let before = NEXT.fetch_min(deadline, SeqCst);
-    if before <= deadline {
-        return Ok(());
+/// Somebody who asks for times. With the last of them, what was asked for is forgotten: nothing stays behind.
+#[derive(Debug)]
+pub struct Timed(());
+
+impl Timed {
+    /// One more.
+    #[must_use]
+    pub fn new() -> Self {
+        lock().timed += 1; // OK because each is an object somewhere
+        Self(())
     }
-    errors::wake_up().inspect_err(|_| {
-        // OK because whoever has changed it since has seen to the thread.
-        let _ = NEXT.compare_exchange(deadline, before, SeqCst, SeqCst);
-    })
+
+    /// Make [`is_set`] so.
+    ///
+    /// # Errors
+    /// `EAGAIN` and `EMFILE` when threads or descriptors have run out.
+    pub fn set(&self, deadline: i64) -> io::Result<()> {
+        let before = NEXT.fetch_min(deadline, SeqCst);
+        if before <= deadline {
+            return Ok(());
+        }
+        errors::wake_up().inspect_err(|_| {
+            // OK because whoever has changed it since has seen to the thread.
+            let _ = NEXT.compare_exchange(deadline, before, SeqCst, SeqCst);
+        })
+    }
+}
+
+impl Default for Timed {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        let mut wanted = lock();
+        wanted.timed = wanted.timed.saturating_sub(1);
+        if wanted.timed == 0 {
+            NEXT.store(NEVER, SeqCst); // nobody can have set it since
+            drop(wanted);
+            errors::rest();
+        }
+    }
 }
 
 /// How many ends were seen so far: another number says that a watched process may have ended.
@@ -64,16 +104,16 @@ pub struct Watched(RawFd);
 /// Watch what becomes readable when a process ends.
 ///
 /// # Errors
-/// As [`set`], and `OutOfMemory`.
+/// As [`Timed::set`], and `OutOfMemory`.
 pub fn watch(process: BorrowedFd<'_>) -> io::Result<Watched> {
     let watched = Watched(process.as_raw_fd());
     {
-        let mut list = lock();
-        if list.try_reserve(1).is_err() {
+        let processes = &mut lock().processes;
+        if processes.try_reserve(1).is_err() {
             std::mem::forget(watched);
             return Err(io::ErrorKind::OutOfMemory.into());
         }
-        list.push(watched.0);
+        processes.push(watched.0);
     }
     errors::wake_up()?;
     Ok(watched)
@@ -81,7 +121,7 @@ pub fn watch(process: BorrowedFd<'_>) -> io::Result<Watched> {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        lock().retain(|number| *number != self.0);
+        lock().processes.retain(|number| *number != self.0);
         errors::rest();
     }
 }
@@ -97,18 +137,18 @@ pub(in crate::sys) fn forget_times() {
 /// In a copy of this process: what was to come is the other's.
 pub(in crate::sys) fn forget() {
     NEXT.store(NEVER, SeqCst);
-    lock().clear();
+    lock().processes.clear();
     ENDS.fetch_add(1, SeqCst); // everybody looks for itself once
 }
 
 /// Whether there is nothing to look out for.
 pub(in crate::sys) fn is_empty() -> bool {
-    NEXT.load(SeqCst) == NEVER && lock().is_empty()
+    NEXT.load(SeqCst) == NEVER && lock().processes.is_empty()
 }
 
 /// What is to be polled.
 pub(in crate::sys) fn each_fd(f: impl FnMut(RawFd)) {
-    lock().iter().copied().for_each(f);
+    lock().processes.iter().copied().for_each(f);
 }
 
 /// How long at most.
@@ -124,12 +164,12 @@ pub(in crate::sys) fn look(ready: impl Fn(RawFd) -> bool) {
     if next <= clock::monotonic_us() && NEXT.compare_exchange(next, NEVER, SeqCst, SeqCst).is_ok() {
         wake(TIME);
     }
-    let mut list = lock();
-    let before = list.len();
+    let mut wanted = lock();
+    let before = wanted.processes.len();
     // The number may be another process's by now.
-    list.retain(|&number| !(ready(number) && has_ended(number)));
-    if list.len() < before {
-        drop(list);
+    wanted.processes.retain(|&number| !(ready(number) && has_ended(number)));
+    if wanted.processes.len() < before {
+        drop(wanted);
         ENDS.fetch_add(1, SeqCst);
         wake(END);
     }

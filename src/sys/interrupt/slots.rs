@@ -123,12 +123,12 @@ fn enlist() -> Option<u32> {
     }
     let thread = kick::this_thread();
     let word = u64::from(thread) << 32;
-    let works = kick::install()
-        && claim(thread, word | LEAVING).is_some_and(|slot| {
-            let works = kick::send(thread) && has_come(slot, word);
-            slot.0.store(0, SeqCst);
-            works
-        });
+    let works = kick::install() && {
+        let slot = claim(thread, word | LEAVING)?; // none is free: another time
+        let works = kick::send(thread) && has_come(slot, word);
+        slot.0.store(0, SeqCst);
+        works
+    };
     WORKS.store(if works { YES } else { NO }, SeqCst);
     if works {
         THREAD.set(thread);

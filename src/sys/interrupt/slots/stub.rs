@@ -77,7 +77,7 @@ std::arch::global_asm!(
     "svc #0",
     "ret",
     "fkrpc_read_woken:",
-    "movn x0, #0x869f",        // the low half of -100000
+    "movn x0, #0x869f",          // the low half of -100000
     "movk x0, #0xfffe, lsl #16", // and the rest
     "ret",
     ".cfi_endproc",
