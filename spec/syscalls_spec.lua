@@ -17,13 +17,31 @@ local CHILD = [[
   peer:on("mark", function() return io.open("/no-such-file-of-fkrpc") == nil end)
   peer:on("add", function(params) return params[1] + params[2] end)
   peer:on("ask", function(params)
-    for i = 1, params[1] do assert(peer:call("answer", { i }) == i) end
+    local options = params[2] and { timeout = params[2] } or nil
+    for i = 1, params[1] do assert(peer:call("answer", { i }, options) == i) end
     return true
+  end)
+  local child
+  peer:on("through", function(params)
+    child = child or assert(fkrpc.spawn({ INTERPRETER, CHILD }))
+    for i = 1, params[1] do assert(child:call("add", { i, 1 }) == i + 1) end
+    return true
+  end)
+  peer:on("be busy", function()
+    local pipe = io.popen("sleep 1; echo done")
+    local said = pipe:read("*l")
+    pipe:close()
+    return said
   end)
   peer:serve()
 ]]
 
-local function script(options) return (CHILD:gsub("OPTIONS", function() return options or "" end)) end
+local function script(options, child)
+  local words = {
+    OPTIONS = options or "", INTERPRETER = ("%q"):format(helper.interpreter), CHILD = ("%q"):format(child or ""),
+  }
+  return (CHILD:gsub("%u%u%u+", words))
+end
 
 local function why_not()
   local status = os.execute("strace -qq -o /dev/null true >/dev/null 2>&1")
@@ -32,16 +50,18 @@ local function why_not()
 end
 
 -- A child whose system calls are recorded; and how many of each there were from one mark to the next, as soon as it has
--- ended: a list of tables, `total` in each of them.
-local function traced()
+-- ended: a list of tables, `total` in each of them; and the record. `alone`: only its first thread's.
+local function traced(options, alone)
   local log = programs.file()
-  local command = { "strace", "-f", "-qq", "-o", log, helper.interpreter, programs.file(script()) }
+  local program = programs.file(script(options, alone and programs.file(script())))
+  local command = { "strace", alone and "-qq" or "-f", "-qq", "-o", log, helper.interpreter, program }
   local peer = assert(fkrpc.spawn({ command = command }))
   return peer, function()
     assert.equal(0, programs.ended(peer).code)
     local counts, current = {}, nil
-    for line in programs.read(log):gmatch("[^\n]+") do
-      local name = line:match("^%d+%s+([%w_]+)%(") -- the rest of one that was interrupted has no bracket
+    local record = programs.read(log)
+    for line in record:gmatch("[^\n]+") do
+      local name = line:match("^%d*%s*([%w_]+)%(") -- the rest of one that was interrupted has no bracket
       if name and line:find("/no-such-file-of-fkrpc", 1, true) then
         current = { total = 0 }
         counts[#counts + 1] = current
@@ -50,7 +70,7 @@ local function traced()
         current.total = current.total + 1
       end
     end
-    return counts
+    return counts, record
   end
 end
 
@@ -88,6 +108,57 @@ describe("system calls", function()
     assert.is_true(peer:must("mark"))
     local counts = counted()[1]
     assert.same({ read = MESSAGES + 2, write = MESSAGES + 2, total = 2 * MESSAGES + 4 }, counts)
+  end)
+
+  it("are no more where signals are heard of", function()
+    local reason = why_not()
+    if reason then pending(reason) return end
+    local peer, counted = traced('{ signals = { "TERM", "INT" } }')
+    for i = 1, 100 do assert.equal(i + 1, peer:must("add", { i, 1 })) end
+    assert.is_true(peer:must("mark"))
+    for i = 1, MESSAGES do assert.equal(i + 1, peer:must("add", { i, 1 })) end
+    assert.is_true(peer:must("mark"))
+    local counts = counted()[1]
+    assert.same({ read = MESSAGES + 1, write = MESSAGES + 1, total = 2 * MESSAGES + 2 }, counts)
+  end)
+
+  it("are no more where calls have a timeout", function()
+    local reason = why_not()
+    if reason then pending(reason) return end
+    local peer, counted = traced(nil, true)
+    peer:on("answer", function(params) return params[1] end)
+    assert.is_true(peer:must("ask", { 100, 3600 }))
+    assert.is_true(peer:must("mark"))
+    assert.is_true(peer:must("ask", { MESSAGES, 3600 }))
+    assert.is_true(peer:must("mark"))
+    local counts = counted()[1]
+    assert.same({ read = MESSAGES + 2, write = MESSAGES + 2, total = 2 * MESSAGES + 4 }, counts)
+  end)
+
+  it("are no more at the parent's end, where a process is watched", function()
+    local reason = why_not()
+    if reason then pending(reason) return end
+    local peer, counted = traced(nil, true)
+    assert.is_true(peer:must("through", { 100 }))
+    assert.is_true(peer:must("mark"))
+    assert.is_true(peer:must("through", { MESSAGES }))
+    assert.is_true(peer:must("mark"))
+    local counts = counted()[1]
+    assert.same({ read = MESSAGES + 2, write = MESSAGES + 2, total = 2 * MESSAGES + 4 }, counts)
+  end)
+
+  it("of the program's own are not interrupted when a timeout would have been over", function()
+    local reason = why_not()
+    if reason then pending(reason) return end
+    local peer, counted = traced()
+    peer:on("answer", function(params) return params[1] end)
+    assert.is_true(peer:must("ask", { 100, 0.5 }))
+    assert.is_true(peer:must("mark"))
+    assert.equal("done", peer:must("be busy"))
+    assert.is_true(peer:must("mark"))
+    local _, record = counted()
+    record = record:match("/no%-such%-file%-of%-fkrpc.*$")
+    assert.is_nil(record:match("%-%-%- SIG[^C]"), record) -- SIGCHLD is the shell's
   end)
 
   it("are none while nothing comes, and neither is time spent", function()

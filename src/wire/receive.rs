@@ -12,7 +12,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 /// So many waits are polled for.
-const FIRST: u8 = 1;
+const FIRST: u8 = 16;
 /// What is left of a wait is polled for, in microseconds: nobody is asked to look out for less.
 const SHORT: i64 = 100_000;
 
