@@ -48,6 +48,8 @@ mod slots {
 
     pub fn wake(_: u64) {}
 
+    pub const KICKS: [libc::c_int; 0] = [];
+
     #[cfg(target_os = "linux")]
     pub fn in_copy() {}
 }
@@ -58,6 +60,9 @@ mod slots {
 pub fn read(fd: std::os::fd::BorrowedFd<'_>, buffer: &mut [u8], causes: u64, is_due: impl FnOnce() -> bool) -> Reading {
     slots::read(fd, buffer, causes, is_due)
 }
+
+/// Signals that the handler of one who wakes holds back: the kick for its own thread had to be sent again otherwise.
+pub(super) const KICKS: &[libc::c_int] = &slots::KICKS;
 
 /// Ends the reads that wait for one of `causes`.
 ///

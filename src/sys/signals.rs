@@ -68,6 +68,10 @@ impl Guard {
                 let mut action = default();
                 action.sa_sigaction = on_signal as extern "C" fn(libc::c_int) as libc::sighandler_t;
                 action.sa_flags = libc::SA_RESTART;
+                for &kick in interrupt::KICKS {
+                    // SAFETY: the set is a valid one.
+                    unsafe { libc::sigaddset(&raw mut action.sa_mask, kick) };
+                }
                 match exchange(number, &action) {
                     Ok(before) => installed.replaced[place] = Some(before),
                     Err(error) => {

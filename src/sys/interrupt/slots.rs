@@ -12,6 +12,8 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, AtomicU8, Ordering::SeqCst};
 
+pub const KICKS: [libc::c_int; 1] = [kick::KICK];
+
 /// A thread that waits: its id in the upper half, causes, and one of the states below. 0: nobody.
 #[repr(align(64))]
 pub struct Slot(pub AtomicU64);

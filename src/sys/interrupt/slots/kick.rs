@@ -11,7 +11,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Mutex, Once, PoisonError};
 
-const KICK: libc::c_int = libc::SIGSTKFLT;
+pub const KICK: libc::c_int = libc::SIGSTKFLT;
 
 /// Installs the handler if it is not; false: the signal is somebody else's.
 pub fn install() -> bool {
@@ -69,7 +69,8 @@ pub fn unblock() {
 
 /// Where the thread is not in the read, it may be in another signal's handler, from which it comes back to the read: so
 /// the kick is held back in what was interrupted, and sent again. It comes when that handler returns, or when the wait
-/// is left, which lets it through.
+/// is left, which lets it through. (Valgrind does not look at a context's mask: there a handler that lets kicks through
+/// would not come to its end. Ours holds them back.)
 ///
 /// # Signal safety
 /// Atomics, gettid(2), getpid(2) and tgkill(2); errno is put back.
