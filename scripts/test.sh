@@ -15,10 +15,12 @@ failures=
 said=$(mktemp -d)
 trap 'rm -rf "$said"' EXIT
 
-# What matters of what a check said, for whoever sees only the end of the output: busted's summary and what follows it,
+# What matters of what a check said, for whoever sees only the end of the output: busted's summary and its failures,
 # else the last lines.
 excerpt() {
-    awk '/ success.* \/ .* failure.* \/ /{ summary = 1; n = 0 } { line[n++] = $0 }
+    awk '/ success.* \/ .* failure.* \/ /{ summary = 1; n = 0 }
+        summary == 1 && /^(Failure|Error) -> /{ summary = 2; n = 1 }
+        { line[n++] = $0 }
         END {
             first = summary || n < 12 ? 0 : n - 12
             for (i = first; i < n && i < first + 20; i++) print "  | " substr(line[i], 1, 300)
