@@ -2,7 +2,8 @@
 -- again.
 --
 -- `pool_kills(fkrpc, interpreter, count)` kills so many, after some to warm up, in a process that does nothing else.
--- What it returns says how the calls ended, how long after the order to kill (`times`: how many by tenths of a millisecond), and what is left over.
+-- What it returns says how the calls ended, how long after the order to kill (`times`: how many by tenths of a
+-- millisecond), and what is left over.
 
 local left = dofile(debug.getinfo(1, "S").source:match("^@(.*)/") .. "/left.lua")
 
