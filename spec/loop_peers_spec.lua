@@ -195,7 +195,8 @@ describe("a peer that", function()
     loop:add(one)
     other:on("wait", function() loop:sleep(0.3) return true end)
     for i = 1, 1010 do one:send_raw(('{"jsonrpc":"2.0","id":%d,"method":"wait"}\n'):format(i)) end
-    loop:sleep(0.4)
+    local deadline = fkrpc.clock.monotonic_us() + programs.DEADLINE * 1e6
+    while other:stats().sent < 1010 and fkrpc.clock.monotonic_us() < deadline do loop:sleep(0.05) end
     assert.same({ 1010, 1010, 10 }, { other:stats().requests, other:stats().sent, other:stats().errors_sent })
   end)
 end)
