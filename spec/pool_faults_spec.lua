@@ -105,7 +105,8 @@ describe("a pool", function()
     local pool = pools.start({ size = 100, loop = loop, command = { "sh", "-c", "read x" }, handshake = function()
       inside = inside + 1
       most = math.max(most, inside)
-      loop:sleep(0.3)
+      local deadline = fkrpc.clock.monotonic_us() + pools.DEADLINE * 1e6 / 2
+      while most <= 64 and fkrpc.clock.monotonic_us() < deadline do loop:sleep(0.01) end
       inside = inside - 1
       return true
     end })
