@@ -208,22 +208,22 @@ fn whoever_is_kicked_finds_no_other_system_call_interrupted() {
         let over = over.clone();
         thread::spawn(move || {
             let mut moments = Moments(6);
+            // Half of the kicks race with bytes that end the wait.
             while !over.load(SeqCst) {
                 moments.pass();
+                if moments.0 >> 32 & 1 == 0 {
+                    fd::write_all(output.as_fd(), b"x").unwrap();
+                }
                 interrupt::wake(END);
             }
         })
     };
     let (quiet, _open) = fd::pipe().unwrap();
-    let (mut woken, mut buffer) = (0, [0; 16]);
+    let (mut woken, mut buffer) = (0, [0; 512]);
     for round in 0..20_000 {
-        fd::write_all(output.as_fd(), b"x").unwrap();
         match interrupt::read(input.as_fd(), &mut buffer, END, || false) {
-            Reading::Done(read) => assert_eq!(read.unwrap(), 1),
-            Reading::Woken => {
-                woken += 1;
-                assert_eq!(fd::read(input.as_fd(), &mut buffer).unwrap(), 1, "it is still there");
-            }
+            Reading::Done(read) => assert!(read.unwrap() > 0),
+            Reading::Woken => woken += 1,
             Reading::Unavailable => panic!("kicks do not arrive here"),
         }
         // Neither is made again after a handler, whatever its flags (signal(7)).
