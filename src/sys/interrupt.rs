@@ -48,6 +48,10 @@ mod slots {
 
     pub fn wake(_: u64) {}
 
+    pub fn may_work() -> bool {
+        false
+    }
+
     pub const KICKS: [libc::c_int; 0] = [];
 
     #[cfg(target_os = "linux")]
@@ -59,6 +63,13 @@ mod slots {
 #[inline]
 pub fn read(fd: std::os::fd::BorrowedFd<'_>, buffer: &mut [u8], causes: u64, is_due: impl FnOnce() -> bool) -> Reading {
     slots::read(fd, buffer, causes, is_due)
+}
+
+/// Whether [`read`] may work here; where not, nobody need look out for anything.
+#[inline]
+#[must_use]
+pub fn may_work() -> bool {
+    slots::may_work()
 }
 
 /// Signals that the handler of one who wakes holds back: the kick for its own thread had to be sent again otherwise.

@@ -51,7 +51,7 @@ pub(super) fn receive(
         let room = inbox.room().map_err(out_of_memory)?;
         let reading = if ready || (!polls && end.is_none() && deadline.is_none() && !heed) {
             Reading::Done(fd::read_once(input, room))
-        } else if polls || !looked_out_for(end.as_deref_mut(), deadline, waits) {
+        } else if polls || !interrupt::may_work() || !looked_out_for(end.as_deref_mut(), deadline, waits) {
             Reading::Unavailable
         } else {
             let end = end.as_deref();

@@ -10,7 +10,7 @@ use crate::sys::process::errors;
 use crate::sys::{clock, poll};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ const NEVER: i64 = i64::MAX;
 
 /// When those are woken who wait for a time, in microseconds of the monotonic clock.
 static NEXT: AtomicI64 = AtomicI64::new(NEVER);
+/// This is a forked child, and its threads and locks are another's.
+static LEFT: AtomicBool = AtomicBool::new(false);
 /// How many ends were seen.
 static ENDS: AtomicU32 = AtomicU32::new(0);
 struct Wanted {
@@ -80,6 +82,9 @@ impl Default for Timed {
 
 impl Drop for Timed {
     fn drop(&mut self) {
+        if LEFT.load(SeqCst) {
+            return;
+        }
         let mut wanted = lock();
         wanted.timed = wanted.timed.saturating_sub(1);
         if wanted.timed == 0 {
@@ -121,6 +126,9 @@ pub fn watch(process: BorrowedFd<'_>) -> io::Result<Watched> {
 
 impl Drop for Watched {
     fn drop(&mut self) {
+        if LEFT.load(SeqCst) {
+            return;
+        }
         lock().processes.retain(|number| *number != self.0);
         errors::rest();
     }
@@ -132,6 +140,12 @@ pub(in crate::sys) fn forget_times() {
     NEXT.store(NEVER, SeqCst);
     errors::rest();
     wake(TIME);
+}
+
+/// After a fork: whether nothing here is touched any more.
+#[allow(dead_code)] // where nobody can be woken, nobody asks for anything
+pub(super) fn leave(left: bool) {
+    LEFT.store(left, SeqCst);
 }
 
 /// In a copy of this process: what was to come is the other's.

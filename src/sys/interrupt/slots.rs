@@ -169,10 +169,16 @@ pub fn kicked(thread: u32, redirect: impl Fn() -> bool, put_off: impl Fn()) {
     }
 }
 
+#[inline]
+pub fn may_work() -> bool {
+    WORKS.load(SeqCst) != NO
+}
+
 /// After a fork: threads have other numbers, and only this one is left. What else the process had it may have in any
 /// state: it polls.
 pub extern "C" fn in_child() {
     WORKS.store(NO, SeqCst);
+    lookout::leave(true);
     THREAD.set(0);
     for slot in &TABLE {
         slot.0.store(0, SeqCst);
@@ -181,6 +187,7 @@ pub extern "C" fn in_child() {
 
 pub fn in_copy() {
     in_child();
+    lookout::leave(false);
     lookout::forget();
     WORKS.store(UNTRIED, SeqCst);
 }
