@@ -46,6 +46,7 @@ fn talking() -> (Wire, Inbox, OwnedFd, OwnedFd) {
 
 #[test]
 fn a_deadline_is_never_early_while_everybody_is_woken_at_random() {
+    let _alone = alone();
     let over = Arc::new(AtomicBool::new(false));
     let waker = {
         let over = over.clone();
@@ -68,6 +69,7 @@ fn a_deadline_is_never_early_while_everybody_is_woken_at_random() {
 
 #[test]
 fn threads_with_different_deadlines_meet_their_own() {
+    let _alone = alone();
     let threads: Vec<_> = (1..6)
         .map(|number| {
             thread::spawn(move || {
@@ -87,6 +89,7 @@ fn threads_with_different_deadlines_meet_their_own() {
 
 #[test]
 fn bytes_that_come_before_the_deadline_are_read() {
+    let _alone = alone();
     let (mut wire, mut inbox, writer, _reader) = talking();
     let other = thread::spawn(move || {
         thread::sleep(Duration::from_millis(200));
@@ -100,6 +103,7 @@ fn bytes_that_come_before_the_deadline_are_read() {
 
 #[test]
 fn a_process_that_ends_while_somebody_holds_its_pipes_ends_a_long_conversation() {
+    let _alone = alone();
     // The shell's child holds stdout and stderr open for longer than the test may last.
     let script = "for i in $(seq 40); do echo $i; done; sleep 1000 & echo $! >&2; read -r line; echo last";
     for errors in [Errors::Keep, Errors::Null] {
