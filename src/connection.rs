@@ -310,15 +310,17 @@ impl Connection {
         if self.trace.is_some() && self.peer.inbox.len() < before {
             self.record_next(&next, source); // not a member of a batch, nor a reply that was kept
         }
+        let next = match next {
+            Ok(None) if self.ended && self.peer.inbox.rest(source).map_err(|error| error.kind)? => {
+                self.record(Direction::In, source);
+                Ok(Some(None))
+            }
+            next => next,
+        };
         let incoming = match next {
             Ok(Some(batch)) => {
                 tape.reset();
                 self.peer.accept(source, batch, awaited, tape, out)?
-            }
-            Ok(None) if self.ended && self.peer.inbox.rest(source).map_err(|error| error.kind)? => {
-                self.record(Direction::In, source);
-                tape.reset();
-                self.peer.accept(source, None, awaited, tape, out)?
             }
             Ok(None) => return Ok(None),
             Err(error) if error.kind == ErrorKind::OutOfMemory => return Err(error.kind),
@@ -334,7 +336,9 @@ impl Connection {
             self.peer.inbox.clear();
             self.peer.forget_ahead();
         }
-        self.report(source);
+        if self.peer.problem.is_some() {
+            self.report(source);
+        }
         if !out.is_empty() {
             let sent = self.send(out, Urgency::Now);
             out.clear();

@@ -132,6 +132,41 @@ fn long_string_run(source: &[u8], mut pos: usize) -> Run {
     }
 }
 
+/// How far [`near_line_feed`] looks.
+const NEAR: usize = 512;
+
+/// The first line feed from `pos` on, if it is among the next [`NEAR`] bytes and the source goes on for a chunk behind
+/// it: a short line, which a search made for long ones takes longer to find.
+#[inline(always)]
+#[must_use]
+pub fn near_line_feed(source: &[u8], pos: usize) -> Option<usize> {
+    let mut at = pos;
+    while let (true, Some(chunk)) = (at - pos < NEAR, chunk_at(source, at)) {
+        let feed = chunk.line_feed();
+        if feed != 0 {
+            return Some(at + first(feed));
+        }
+        at += LANES;
+    }
+    None
+}
+
+/// Append bytes without aborting.
+///
+/// # Errors
+/// When memory for it cannot be had.
+#[inline(always)]
+pub fn append(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), TryReserveError> {
+    make_room(out, bytes.len())?;
+    // SAFETY: there is room for the bytes behind the length, and what is borrowed mutably does not overlap them.
+    unsafe {
+        let to = out.as_mut_ptr().add(out.len());
+        to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        out.set_len(out.len() + bytes.len());
+    }
+    Ok(())
+}
+
 /// The least a vector grows by.
 const LEAST: usize = 256;
 

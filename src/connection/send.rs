@@ -160,7 +160,7 @@ impl Connection {
         self.flush(Urgency::Now)
     }
 
-    #[inline]
+    #[inline(always)]
     fn patience(&mut self, urgency: Urgency) -> Patience {
         let mut patience = Patience {
             deadline: match urgency {
@@ -204,8 +204,17 @@ impl Connection {
         self.sent(sent, patience)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn sent(&mut self, result: std::io::Result<bool>, patience: Patience) -> Result<(), Unsent> {
+        if matches!(result, Ok(true)) && !self.is_joined() && self.hurry.is_none() {
+            return Ok(());
+        }
+        self.sent_slowly(result, patience)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn sent_slowly(&mut self, result: std::io::Result<bool>, patience: Patience) -> Result<(), Unsent> {
         if self.is_joined() {
             self.tell();
             if self.peer.has_more() {

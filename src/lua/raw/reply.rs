@@ -16,7 +16,6 @@ use super::walk::Fail;
 use crate::codec::ErrorKind;
 use crate::connection::{Urgency, Wait};
 use crate::message::{standard_message, Id, INTERNAL_ERROR, SERVER_ERROR};
-use crate::slots::Slot;
 use crate::sys::stderr;
 use crate::text;
 use mlua::ffi::{self, lua_State};
@@ -51,20 +50,21 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
             } else {
                 write_result(lua, conn, job, &mut encoder, slot)
             };
-            let Some(slot) = (*core).peer.release(slot) else {
-                (*job).out.clear();
-                return Ok(()); // it has been answered before
-            };
-            (*core).peer.stats.errors_sent += u64::from(failed || written.is_err());
             clean = !failed && written.is_ok(); // then the walk has left nothing
+            let unwritten = written.is_err();
             if let Err(fail) = written {
-                unanswerable(lua, conn, job, &slot, fail)?;
+                unanswerable(lua, conn, job, slot, fail)?;
             }
             let out = &mut (*job).out;
-            if cancelled && out.is_empty() && slot.batch.is_none() {
+            let Some(batch) = (*core).peer.release(slot) else {
+                out.clear();
+                return Ok(()); // it has been answered before
+            };
+            (*core).peer.stats.errors_sent += u64::from(failed || unwritten);
+            if cancelled && out.is_empty() && batch.is_none() {
                 return Ok(()); // it is not answered
             }
-            (*core).peer.deliver(slot.batch, 0, out)?;
+            (*core).peer.deliver(batch, 0, out)?;
             let _ = (*core).send(out, Urgency::Now); // a broken connection shows at the next wait
             out.clear();
             Ok(())
@@ -154,11 +154,15 @@ unsafe fn unanswerable(
     lua: *mut lua_State,
     conn: *mut Conn,
     job: *mut Job,
-    slot: &Slot,
+    slot: usize,
     fail: Fail,
 ) -> Result<(), ErrorKind> {
-    // SAFETY: as `answer`; after a failed hook its error is on top of the stack.
+    // SAFETY: as `answer`; after a failed hook its error is on top of the stack. The id is borrowed while only the
+    // job's output is written.
     unsafe {
+        let Some(id) = (*conn).core.peer.id(slot) else {
+            return Ok(()); // it has been answered before
+        };
         let why = if fail == Fail::Hook && ffi::lua_type(lua, -1) == ffi::LUA_TSTRING {
             text::joined(&[b"encoding hook failed: ", string(lua, -1)])
         } else {
@@ -168,13 +172,7 @@ unsafe fn unanswerable(
         let encoding = (*conn).core.peer.encoding;
         let out = &mut (*job).out;
         out.clear();
-        encoding.begin_error(
-            out,
-            &slot.id,
-            INTERNAL_ERROR.code,
-            INTERNAL_ERROR.message.as_bytes(),
-            true,
-        )?;
+        encoding.begin_error(out, id, INTERNAL_ERROR.code, INTERNAL_ERROR.message.as_bytes(), true)?;
         encoding.text(out, &why)?;
         encoding.end_error(out)
     }
