@@ -18,6 +18,8 @@ const METHOD: u64 = u64::from_le_bytes(*b"\"method\"");
 const PARAMS: u64 = u64::from_le_bytes(*b"\"params\"");
 const RESULT: u64 = u64::from_le_bytes(*b"\"result\"");
 const ID: u64 = u64::from_le_bytes(*b"\"id\"\0\0\0\0");
+// How most messages begin, in one piece.
+const BEGIN: &[u8; 17] = b"{\"jsonrpc\":\"2.0\",";
 const FOUR: u64 = 0xffff_ffff;
 
 /// What the message says.
@@ -49,6 +51,9 @@ pub(super) fn read(message: &[u8], tape: &mut Tape, options: &ScanOptions) -> Op
     };
     let (mut version, mut id, mut method, mut params, mut result) = (false, None, None, None, None);
     let mut pos = literal(message, 0, b"{")?;
+    if let Some(end) = literal(message, 0, BEGIN) {
+        (version, pos) = (true, end);
+    }
     loop {
         let first = simd::word_at(message, pos).unwrap_or_else(|| last_word(message, pos));
         match first {

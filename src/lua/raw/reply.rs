@@ -226,7 +226,10 @@ pub unsafe extern "C-unwind" fn step(lua: *mut lua_State) -> c_int {
     let marker = 0u8;
     // SAFETY: see the module's proof.
     unsafe {
-        ffi::lua_settop(lua, 5);
+        // With one result, as most handlers have, there is no value at index 5, which is as good as nil.
+        if ffi::lua_gettop(lua) != 4 {
+            ffi::lua_settop(lua, 5);
+        }
         let owner = state(lua);
         let conn = check_of(lua, owner, 1);
         if ffi::lua_type(lua, 2) != ffi::LUA_TTABLE {
