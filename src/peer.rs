@@ -227,7 +227,9 @@ impl Peer {
     /// # Errors
     /// `OutOfMemory`.
     pub fn begin_call(&mut self) -> Result<i64, ErrorKind> {
-        self.pending.try_reserve(1).map_err(|_| ErrorKind::OutOfMemory)?;
+        if self.pending.len() == self.pending.capacity() {
+            self.pending.try_reserve(1).map_err(|_| ErrorKind::OutOfMemory)?;
+        }
         loop {
             self.last_id = if self.last_id >= LAST_ID { 1 } else { self.last_id + 1 };
             if self.pending.iter().all(|call| call.id != self.last_id) {

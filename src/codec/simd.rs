@@ -10,10 +10,12 @@ use std::collections::TryReserveError;
 mod chunk;
 mod digits;
 mod escape;
+mod short;
 mod unescape;
 
 pub use digits::append_integer;
 pub use escape::append_escaped;
+pub use short::append_quoted;
 pub use unescape::{append_few, append_unescaped};
 
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]

@@ -56,8 +56,29 @@ impl Builder {
     /// In a raw function; `source` and `job` outlive the builder's use. May raise.
     #[inline]
     pub unsafe fn new(lua: *mut lua_State, job: *const Job, source: &[u8]) -> Self {
+        // SAFETY: by contract.
+        unsafe { Self::over(lua, job, source, keys::push_table(lua)) }
+    }
+
+    /// A builder for a value without keys: nil is pushed in the key table's place.
+    ///
+    /// # Safety
+    /// As [`Builder::new`].
+    #[inline]
+    pub unsafe fn keyless(lua: *mut lua_State, job: *const Job, source: &[u8]) -> Self {
+        // SAFETY: by contract.
+        unsafe {
+            ffi::lua_pushnil(lua);
+            Self::over(lua, job, source, 0)
+        }
+    }
+
+    /// # Safety
+    /// As [`Builder::new`], with the key table at stack index `keys`.
+    #[inline]
+    unsafe fn over(lua: *mut lua_State, job: *const Job, source: &[u8], keys: c_int) -> Self {
         // SAFETY: by contract; nothing is appended to the tape any more, so its vectors stay where they are.
-        let (keys, tape, state) = unsafe { (keys::push_table(lua), &(*job).tape, (*job).owner) };
+        let (tape, state) = unsafe { (&(*job).tape, (*job).owner) };
         Self {
             lua,
             state,

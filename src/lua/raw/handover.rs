@@ -119,17 +119,25 @@ pub unsafe fn push_reply(lua: *mut lua_State, job: *mut Job, reply: Reply) {
             raise(lua, b"fkrpc: the Lua stack is full");
         }
         let source: *const Vec<u8> = &raw const (*job).source;
+        if let Reply::Result(at) = reply {
+            match (*job).tape.node(at).0 {
+                Node::Null => {
+                    ffi::lua_pushnil(lua);
+                    ffi::lua_pushnil(lua);
+                }
+                Node::Bool(_) | Node::Int(_) | Node::Float(_) | Node::Str { .. } => {
+                    Builder::keyless(lua, job, &*source).push_with_room(at, ROOM);
+                }
+                _ => {
+                    Builder::new(lua, job, &*source).push_with_room(at, ROOM);
+                }
+            }
+            ffi::lua_pushnil(lua);
+            return;
+        }
         let builder = Builder::new(lua, job, &*source);
         match reply {
-            Reply::Result(at) => {
-                match (*job).tape.node(at).0 {
-                    Node::Null => ffi::lua_pushnil(lua),
-                    _ => {
-                        builder.push_with_room(at, ROOM);
-                    }
-                }
-                ffi::lua_pushnil(lua);
-            }
+            Reply::Result(_) => {} // OK because it was above
             Reply::Nothing => {
                 ffi::lua_pushnil(lua);
                 ffi::lua_pushnil(lua);
