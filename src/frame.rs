@@ -185,8 +185,14 @@ impl Inbox {
     /// A CBOR sequence that is broken: what was received is dropped, since nothing tells where the next item starts.
     /// `TooLarge`: a message longer than the limit, as soon as that is known; it is passed over.
     /// `OutOfMemory`: the message stays.
-    #[inline(always)]
+    #[inline(never)]
     pub fn next(&mut self, message: &mut Vec<u8>) -> Result<bool, CodecError> {
+        self.next_here(message)
+    }
+
+    /// [`Inbox::next`] where every message passes.
+    #[inline(always)]
+    pub(crate) fn next_here(&mut self, message: &mut Vec<u8>) -> Result<bool, CodecError> {
         if self.framing == Framing::Line && !self.skipping {
             if let Some(end) = simd::near_line_feed(&self.bytes, self.searched.max(self.start)) {
                 if end < self.end && end - self.start <= self.limit && end <= KEEP {

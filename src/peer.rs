@@ -296,7 +296,7 @@ impl Peer {
             *message = queued.message?;
             return Ok(Some(queued.batch));
         }
-        Ok(self.inbox.next(message)?.then_some(None))
+        Ok(self.inbox.next_here(message)?.then_some(None))
     }
 
     /// There is no handler for a request: the answer to it.

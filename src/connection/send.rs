@@ -113,6 +113,7 @@ impl Connection {
     }
 
     /// Keep a message for a common `write(2)`; with enough of them they are sent.
+    #[inline(never)]
     fn collect(&mut self, bytes: &[u8]) -> Result<(), Unsent> {
         let most = self.sending.corked.unwrap_or(self.sending.batch);
         if self.is_joined() {

@@ -43,7 +43,7 @@ pub(super) enum Usual {
 
 /// Read `message` and scan its params or result to `tape`; `None`, after which the tape may hold a part of it, if it is
 /// for the long way.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn read(message: &[u8], tape: &mut Tape, options: &ScanOptions) -> Option<Usual> {
     let options = ScanOptions {
         max_depth: options.max_depth.checked_sub(1)?, // what is scanned is inside of one more object

@@ -49,7 +49,7 @@ impl Wire {
         patience: Patience,
     ) -> io::Result<bool> {
         let sent = match outbox.is_empty() {
-            true => self.write(bytes)?,
+            true => self.write_here(bytes)?,
             false => 0,
         };
         if sent == bytes.len() && outbox.is_empty() {
@@ -149,8 +149,14 @@ impl Wire {
     ///
     /// # Errors
     /// What `write(2)` says, but for `EAGAIN`; `EPIPE` when the direction is closed.
-    #[inline(always)]
+    #[inline(never)]
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_here(bytes)
+    }
+
+    /// [`Wire::write`] where every message passes.
+    #[inline(always)]
+    fn write_here(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let Wire::Descriptors {
             output: Some(output), ..
         } = self
