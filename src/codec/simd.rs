@@ -142,9 +142,11 @@ const NEAR: usize = 512;
 #[inline(always)]
 #[must_use]
 pub fn near_line_feed(source: &[u8], pos: usize) -> Option<usize> {
+    let end = source.len().saturating_sub(LANES - 1).min(pos + NEAR);
     let mut at = pos;
-    while let (true, Some(chunk)) = (at - pos < NEAR, chunk_at(source, at)) {
-        let feed = chunk.line_feed();
+    while at < end {
+        // SAFETY: at + LANES - 1 < source.len(), so LANES bytes from `at` on lie inside the slice.
+        let feed = unsafe { Chunk::load(source.as_ptr().add(at)) }.line_feed();
         if feed != 0 {
             return Some(at + first(feed));
         }

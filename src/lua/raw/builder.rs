@@ -149,7 +149,7 @@ impl<const PLAIN: bool> Builder<PLAIN> {
     /// # Safety
     /// The string is one of the tape, which tells where it lies.
     #[inline(always)]
-    unsafe fn bytes<'a>(&self, scratch: bool, offset: usize, len: usize) -> (&'a [u8], usize) {
+    pub(super) unsafe fn bytes<'a>(&self, scratch: bool, offset: usize, len: usize) -> (&'a [u8], usize) {
         let (base, end) = if scratch {
             (self.scratch, self.scratch_len)
         } else {

@@ -29,10 +29,16 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
     unsafe {
         let slot = usize::try_from(ffi::lua_tointeger(lua, 3)).unwrap_or(0);
         // A handler that ends with `return text:gsub(...)` has a second value and has not failed.
-        let nothing = ffi::lua_type(lua, 4) <= ffi::LUA_TNIL;
+        let kind = ffi::lua_type(lua, 4);
+        let nothing = kind <= ffi::LUA_TNIL;
         let failed = nothing && ffi::lua_type(lua, 5) > ffi::LUA_TNIL;
         let cancelled = nothing && !failed && (*conn).core.peer.is_cancelled(slot);
-        let mut encoder = Encoder::prepare(lua, conn, job, (*conn).policy);
+        // What many results are: nothing has to be walked through.
+        let boolean = (kind == ffi::LUA_TBOOLEAN).then(|| ffi::lua_toboolean(lua, 4) != 0);
+        let mut encoder = match boolean {
+            Some(_) => None,
+            None => Some(Encoder::prepare(lua, conn, job, (*conn).policy)),
+        };
         let base = ffi::lua_gettop(lua);
         let mut clean = false;
         let done = guarded(|| -> Result<(), ErrorKind> {
@@ -43,12 +49,11 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
                 }
                 return Ok(());
             }
-            let written = if failed {
-                write_error(lua, conn, job, &mut encoder, slot)
-            } else if cancelled {
-                Ok((*core).peer.write_cancelled(slot, &mut (*job).out)?)
-            } else {
-                write_result(lua, conn, job, &mut encoder, slot)
+            let written = match &mut encoder {
+                Some(encoder) if failed => write_error(lua, conn, job, encoder, slot),
+                Some(_) if cancelled => Ok((*core).peer.write_cancelled(slot, &mut (*job).out)?),
+                Some(encoder) => write_result(lua, conn, job, encoder, slot),
+                None => Ok(write_boolean(conn, job, boolean == Some(true), slot)?),
             };
             clean = !failed && written.is_ok(); // then the walk has left nothing
             let unwritten = written.is_err();
@@ -77,6 +82,18 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
             Ok(Err(_)) => raise(lua, b"fkrpc: not enough memory for a reply"),
             Err(panic) => panic.raise(lua),
         }
+    }
+}
+
+unsafe fn write_boolean(conn: *mut Conn, job: *mut Job, value: bool, slot: usize) -> Result<(), ErrorKind> {
+    // SAFETY: as `answer`.
+    unsafe {
+        let encoding = (*conn).core.peer.encoding;
+        let id = (*conn).core.peer.id(slot).unwrap_or(&Id::Null);
+        let out = &mut (*job).out;
+        encoding.begin_result(out, id, true)?;
+        encoding.boolean(out, value)?;
+        encoding.end(out)
     }
 }
 
