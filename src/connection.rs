@@ -194,7 +194,7 @@ impl Connection {
             let nothing = self.peer.has_nothing(wait.awaited) && !self.ended; // as after every answer
             if let Some(incoming) = match nothing {
                 true => None,
-                false => self.buffered(wait.awaited, source, tape, out)?,
+                false => self.buffered_here(wait.awaited, source, tape, out)?,
             } {
                 if incoming != Incoming::Handled {
                     if let Some(trace) = &self.trace {
@@ -297,7 +297,20 @@ impl Connection {
     }
 
     /// The next message that is already here.
+    #[inline(never)]
     fn buffered(
+        &mut self,
+        awaited: Option<i64>,
+        source: &mut Vec<u8>,
+        tape: &mut Tape,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Incoming>, ErrorKind> {
+        self.buffered_here(awaited, source, tape, out)
+    }
+
+    /// [`Connection::buffered`] where every message passes.
+    #[inline(always)]
+    fn buffered_here(
         &mut self,
         awaited: Option<i64>,
         source: &mut Vec<u8>,
@@ -310,31 +323,19 @@ impl Connection {
         if self.trace.is_some() && self.peer.inbox.len() < before {
             self.record_next(&next, source); // not a member of a batch, nor a reply that was kept
         }
-        let next = match next {
-            Ok(None) if self.ended && self.peer.inbox.rest(source).map_err(|error| error.kind)? => {
-                self.record(Direction::In, source);
-                Ok(Some(None))
-            }
-            next => next,
-        };
         let incoming = match next {
             Ok(Some(batch)) => {
                 tape.reset();
                 self.peer.accept(source, batch, awaited, tape, out)?
             }
-            Ok(None) => return Ok(None),
-            Err(error) if error.kind == ErrorKind::OutOfMemory => return Err(error.kind),
-            Err(error) => self.peer.broken(error, awaited, source, tape, out)?,
+            Ok(None) if !self.ended => return Ok(None),
+            other => match self.odd(other, awaited, source, tape, out)? {
+                Some(incoming) => incoming,
+                None => return Ok(None),
+            },
         };
         if self.peer.hopeless {
-            let problem = self.peer.problem;
-            let what = problem
-                .as_ref()
-                .map_or("garbage".into(), |problem| text::string(format_args!("{problem}")));
-            self.broken = Some(text::string(format_args!("the other end sent {what} (option garbage)")));
-            self.ended = true;
-            self.peer.inbox.clear();
-            self.peer.forget_ahead();
+            self.give_up();
         }
         if self.peer.problem.is_some() {
             self.report(source);
@@ -347,6 +348,41 @@ impl Connection {
             }
         }
         Ok(Some(incoming))
+    }
+
+    /// What is no whole message: the last one, which needs no end, or none at all.
+    #[cold]
+    #[inline(never)]
+    fn odd(
+        &mut self,
+        next: Result<Option<Option<usize>>, CodecError>,
+        awaited: Option<i64>,
+        source: &mut Vec<u8>,
+        tape: &mut Tape,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Incoming>, ErrorKind> {
+        match next {
+            Ok(_) if self.peer.inbox.rest(source).map_err(|error| error.kind)? => {
+                self.record(Direction::In, source);
+                tape.reset();
+                self.peer.accept_any(source, None, awaited, tape, out).map(Some)
+            }
+            Ok(_) => Ok(None),
+            Err(error) if error.kind == ErrorKind::OutOfMemory => Err(error.kind),
+            Err(error) => self.peer.broken(error, awaited, source, tape, out).map(Some),
+        }
+    }
+
+    /// The other end has sent what is no message, which it may not.
+    #[cold]
+    #[inline(never)]
+    fn give_up(&mut self) {
+        let problem = self.peer.problem.as_ref();
+        let what = problem.map_or("garbage".into(), |problem| text::string(format_args!("{problem}")));
+        self.broken = Some(text::string(format_args!("the other end sent {what} (option garbage)")));
+        self.ended = true;
+        self.peer.inbox.clear();
+        self.peer.forget_ahead();
     }
 
     fn record(&self, direction: Direction, bytes: &[u8]) {

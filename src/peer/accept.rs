@@ -41,7 +41,7 @@ impl Peer {
 
     /// The same for every message; the usual ones take longer here.
     #[inline(never)]
-    pub(super) fn accept_any(
+    pub(crate) fn accept_any(
         &mut self,
         message: &[u8],
         batch: Option<usize>,
