@@ -142,7 +142,7 @@ const NEAR: usize = 512;
 #[inline(always)]
 #[must_use]
 pub fn near_line_feed(source: &[u8], pos: usize) -> Option<usize> {
-    let end = source.len().saturating_sub(LANES - 1).min(pos + NEAR);
+    let end = source.len().saturating_sub(LANES - 1).min(pos.saturating_add(NEAR));
     let mut at = pos;
     while at < end {
         // SAFETY: at + LANES - 1 < source.len(), so LANES bytes from `at` on lie inside the slice.
@@ -298,6 +298,33 @@ mod tests {
                 assert_ne!(string_run(&text, 0).high, 0);
                 text[at] = b'x';
             }
+        }
+    }
+
+    #[test]
+    fn the_first_line_feed_is_found_if_it_is_near_and_not_among_the_last_bytes() {
+        for len in 1..600 {
+            let mut text = vec![b'x'; len - 1];
+            assert_eq!(near_line_feed(&text, 0), None);
+            text.push(b'\n');
+            let at_end = near_line_feed(&text, 0);
+            assert!(at_end.is_none() || at_end == Some(len - 1), "{len}");
+            text.extend_from_slice(&[b'\n'; LANES]);
+            assert_eq!(near_line_feed(&text, 0), (len <= NEAR).then_some(len - 1), "{len}");
+            assert_eq!(near_line_feed(&text, len - 1), Some(len - 1));
+        }
+        assert_eq!(near_line_feed(b"\n", usize::MAX), None);
+    }
+
+    #[test]
+    fn bytes_are_appended_whole_with_room_and_without() {
+        let text: Vec<u8> = (0..100).collect();
+        for room in [0, 50, 103, 200] {
+            let mut out = Vec::with_capacity(room);
+            out.extend_from_slice(b"old");
+            append(&mut out, &text).unwrap();
+            append(&mut out, b"").unwrap();
+            assert_eq!((&out[..3], &out[3..]), (&b"old"[..], &text[..]));
         }
     }
 

@@ -60,23 +60,11 @@ impl Builder {
         unsafe { Self::over(lua, job, source, keys::push_table(lua)) }
     }
 
-    /// A builder for a value without keys: nil is pushed in the key table's place.
-    ///
+    /// The same with the key table at stack index `keys`; 0 will do for a value without keys.
     /// # Safety
     /// As [`Builder::new`].
     #[inline]
-    pub unsafe fn keyless(lua: *mut lua_State, job: *const Job, source: &[u8]) -> Self {
-        // SAFETY: by contract.
-        unsafe {
-            ffi::lua_pushnil(lua);
-            Self::over(lua, job, source, 0)
-        }
-    }
-
-    /// # Safety
-    /// As [`Builder::new`], with the key table at stack index `keys`.
-    #[inline]
-    unsafe fn over(lua: *mut lua_State, job: *const Job, source: &[u8], keys: c_int) -> Self {
+    pub unsafe fn over(lua: *mut lua_State, job: *const Job, source: &[u8], keys: c_int) -> Self {
         // SAFETY: by contract; nothing is appended to the tape any more, so its vectors stay where they are.
         let (tape, state) = unsafe { (&(*job).tape, (*job).owner) };
         Self {

@@ -132,7 +132,8 @@ pub unsafe fn push_reply(lua: *mut lua_State, job: *mut Job, reply: Reply) {
                     ffi::lua_pushnil(lua);
                 }
                 Node::Bool(_) | Node::Int(_) | Node::Float(_) | Node::Str { .. } => {
-                    Builder::keyless(lua, job, &*source).push_with_room(at, ROOM);
+                    ffi::lua_pushnil(lua); // in the key table's place
+                    Builder::over(lua, job, &*source, 0).push_with_room(at, ROOM);
                 }
                 _ => {
                     Builder::new(lua, job, &*source).push_with_room(at, ROOM);
