@@ -127,6 +127,7 @@ impl Wire {
     ///
     /// # Errors
     /// What `read(2)` (`EINTR`, too) or `poll(2)` says; `OutOfMemory` when the inbox cannot grow.
+    #[inline]
     pub fn receive(&mut self, inbox: &mut Inbox, deadline: Option<i64>) -> io::Result<Received> {
         self.receive_heeding(inbox, deadline, false)
     }
@@ -135,7 +136,27 @@ impl Wire {
     ///
     /// # Errors
     /// As [`Wire::receive`].
+    #[inline]
     pub fn receive_heeding(&mut self, inbox: &mut Inbox, deadline: Option<i64>, heed: bool) -> io::Result<Received> {
+        if let Wire::Descriptors { input, end: None, .. } = self {
+            if deadline.is_none() && !heed {
+                match fd::read_once(input.as_fd(), inbox.room().map_err(out_of_memory)?) {
+                    // Whoever started this process made the descriptor non-blocking, or read it before us.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    read => {
+                        let count = read?;
+                        inbox.filled(count);
+                        return Ok(if count == 0 { Received::End } else { Received::Bytes });
+                    }
+                }
+            }
+        }
+        self.receive_unless(inbox, deadline, heed)
+    }
+
+    /// The same where something else may end the wait, or there is nothing to be read.
+    #[inline(never)]
+    fn receive_unless(&mut self, inbox: &mut Inbox, deadline: Option<i64>, heed: bool) -> io::Result<Received> {
         match self {
             Wire::Descriptors { input, end, waits, .. } => {
                 receive::receive(input.as_fd(), end.as_mut(), waits, inbox, deadline, heed)
@@ -248,6 +269,7 @@ impl Wire {
 
     /// Whether the sending direction was closed by us.
     #[must_use]
+    #[inline(always)]
     pub fn is_output_closed(&self) -> bool {
         match self {
             Wire::Descriptors { output, .. } => output.is_none(),

@@ -37,7 +37,8 @@ pub(super) fn receive(
     if waits.count < FIRST {
         waits.count += 1;
     }
-    let mut polls = waits.count < FIRST && (end.is_some() || deadline.is_some() || heed);
+    // Without all three somebody has tried to read, and there was nothing.
+    let mut polls = waits.count < FIRST || end.is_none() && deadline.is_none() && !heed;
     let mut ready = false;
     loop {
         if let Some(end) = &mut end {
@@ -49,7 +50,7 @@ pub(super) fn receive(
             return Ok(Received::Signal);
         }
         let room = inbox.room().map_err(out_of_memory)?;
-        let reading = if ready || (!polls && end.is_none() && deadline.is_none() && !heed) {
+        let reading = if ready {
             Reading::Done(fd::read_once(input, room))
         } else if polls || !interrupt::may_work() || !looked_out_for(end.as_deref_mut(), deadline, waits) {
             Reading::Unavailable
@@ -65,7 +66,7 @@ pub(super) fn receive(
             })
         };
         match reading {
-            // Whoever started this process made the descriptor non-blocking, or read it before us.
+            // As in `Wire::receive_heeding`.
             Reading::Done(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 polls = true;
                 ready = false;

@@ -336,8 +336,10 @@ pub unsafe fn call_result(
         let top = ffi::lua_gettop(lua);
         let (code, text): (&[u8], &[u8]) = match receive(lua, conn, job, 2, wait) {
             Got::Reply(_) => {
-                ffi::lua_pushnil(lua);
-                ffi::lua_replace(lua, top + 1); // what `receive` left below
+                if ffi::lua_type(lua, top + 1) != ffi::LUA_TNIL {
+                    ffi::lua_pushnil(lua);
+                    ffi::lua_replace(lua, top + 1); // what `receive` left below
+                }
                 return 3;
             }
             Got::Request(slot) => {
