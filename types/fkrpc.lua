@@ -337,6 +337,7 @@ function peer:receive_raw(timeout) end
 ---@field unhandled integer notifications that nobody handled
 ---@field malformed integer what could not be read or is no valid message
 ---@field garbage integer what could not be read at all, among these
+---@field mismatch? string what the other end sent, where that looks like another codec or framing, and nothing else came
 ---@field errors_received integer replies that were errors, among `replies`
 ---@field bytes_received integer all bytes that were read
 ---@field sent integer messages sent, a batch of answers once

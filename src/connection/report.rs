@@ -2,7 +2,7 @@
 //!
 //! It refuses to log each of them: a stream of garbage would fill the disk.
 
-use super::Connection;
+use super::{Connection, Event};
 use crate::peer::Problem;
 use crate::sys::stderr;
 use crate::text;
@@ -14,6 +14,27 @@ impl Connection {
         self.peer.stats.unhandled += 1;
         self.peer.problem = Some(Problem::Unhandled);
         self.report(message);
+    }
+
+    /// Why a call gets no reply, in words that say more than the event; "" where there are none.
+    #[must_use]
+    pub fn explain(&self, event: Event) -> String {
+        let mismatch = self.peer.mismatch();
+        let (what, late) = match event {
+            Event::Closed => return text::copy(self.broken.as_deref().unwrap_or_default()),
+            Event::Eof if self.cut > 0 => {
+                let cut = self.cut;
+                return text::string(format_args!(
+                    "the other end closed the connection inside a message, {cut} bytes after its start"
+                ));
+            }
+            Event::Eof => ("the other end closed the connection before it replied", mismatch),
+            Event::TimedOut => ("no reply within the call's timeout", mismatch),
+            _ => return String::new(),
+        };
+        late.map_or_else(String::new, |foreign| {
+            text::string(format_args!("{what}; it sent {foreign}"))
+        })
     }
 
     /// Messages that lead nowhere are never dropped in silence: the first, second, fourth, eighth ... is logged.

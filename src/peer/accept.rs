@@ -57,7 +57,10 @@ impl Peer {
                     self.open_batch(message, tape, first, end, count)?;
                     Ok(Incoming::Handled)
                 }
-                _ => self.refuse(INVALID_REQUEST, Id::Null, "a message must be an object", batch, out),
+                _ => match self.foreign_item(message) {
+                    Some(foreign) => self.foreign_garbage(foreign, batch, out),
+                    None => self.refuse(INVALID_REQUEST, Id::Null, "a message must be an object", batch, out),
+                },
             };
         };
         match envelope.method {

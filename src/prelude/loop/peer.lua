@@ -111,7 +111,7 @@ function Wait:wake()
 end
 
 local function time_is_over(_, timer)
-  fail(timer.wait.peer, timer.wait.id, local_error("timeout", "no reply within the call's timeout"))
+  fail(timer.wait.peer, timer.wait.id, peers.late(timer.wait.peer))
 end
 
 -- The way of a call that cannot leave its coroutine, or has options.
