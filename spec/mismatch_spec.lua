@@ -34,6 +34,8 @@ local PAIRS = {
   { "CBOR with a length and CBOR", CBOR_LENGTH, CBOR, "looks like CBOR without a length", "a message that is none" },
   { "JSON with a length and JSON", LENGTH, LINES, "looks like JSON without a length", "looks like JSON after its length" },
   { "lines and a header", LINES, HEADER, "looks like a Content-Length header", "looks like JSON without a length" },
+  { "FreeKill's keys and names", FREEKILL, CBOR, "looks like CBOR with other keys", "looks like CBOR with other keys" },
+  { "names and FreeKill's keys", CBOR, FREEKILL, "looks like CBOR with other keys", "looks like CBOR with other keys" },
   { "CBOR and a header", CBOR, HEADER, "looks like a Content-Length header", "looks like CBOR, and this end reads JSON" },
 }
 
@@ -52,7 +54,7 @@ describe("ends that do not understand each other:", function()
     end)
   end
 
-  for _, pair in ipairs({ PAIRS[1], PAIRS[2], PAIRS[7], PAIRS[10] }) do
+  for _, pair in ipairs({ PAIRS[1], PAIRS[2], PAIRS[7], PAIRS[10], PAIRS[12] }) do
     it(pair[1] .. " do not answer each other for ever, and a call that times out says why", function()
       local child = programs.spawn(SERVER:format(as_lua(pair[3])), pair[2])
       local deadline = os.time() + programs.DEADLINE

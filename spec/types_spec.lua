@@ -218,7 +218,7 @@ describe("the definitions of what functions return", function()
     local exit = assert(started:wait(60))
     assert.equal(3, exit.code)
     assert.equal(exit, started.certificate)
-    exit.signal, exit.oom = false, false
+    exit.signal, exit.oom, exit.hung = false, false, false
     assert.same(sorted(exit), sorted(classes["fkrpc.certificate"].fields))
   end)
 

@@ -20,6 +20,8 @@ pub enum Foreign {
     Cbor,
     /// CBOR, where CBOR comes after a length.
     Sequence,
+    /// CBOR with names as keys, where FreeKill's numbers are expected, or the other way about.
+    Keys,
     /// A header with the length of a message, where none is read.
     Header,
     /// JSON after four bytes with its length, where none are read.
@@ -43,6 +45,7 @@ impl Foreign {
             Foreign::Sequence => {
                 "something that looks like CBOR without a length before it; is the option framing the same at both ends?"
             }
+            Foreign::Keys => "something that looks like CBOR with other keys; is the option keys the same at both ends?",
             Foreign::Length => {
                 "something that looks like JSON after its length in four bytes; is the option framing the same at both ends?"
             }
@@ -177,13 +180,16 @@ impl Peer {
         done
     }
 
-    /// What an item is that is no message: the beginning of a header, read as CBOR, and all that comes after something
-    /// that was not understood.
+    /// What this is, which could be read and is no message: one with the other keys, the beginning of a header read as
+    /// CBOR, and all that comes after something that was not understood.
     #[cold]
     #[inline(never)]
     pub(super) fn foreign_item(&self, item: &[u8]) -> Option<Foreign> {
-        let header = self.framing == Framing::CborSequence && (item == b"Cont" || item == b"cont");
-        let header = header && self.may_be_foreign();
+        let is_cbor_here = matches!(self.scan, Scan::Cbor(_)) && self.may_be_foreign();
+        if is_cbor_here && is_cbor(item) && (item.get(1) == Some(&0x18)) != self.encoding.is_freekill() {
+            return Some(Foreign::Keys);
+        }
+        let header = is_cbor_here && (item == b"Cont" || item == b"cont");
         header.then_some(Foreign::Header).or(self.mismatch())
     }
 }

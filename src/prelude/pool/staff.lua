@@ -144,7 +144,7 @@ end
 local function fallen(self, member, was)
   if member.fallen or was == "draining" then return end
   member.fallen = true
-  if now() - member.born < self.restart.within then self.debt = self.debt + 1 end
+  if member.hung or now() - member.born < self.restart.within then self.debt = self.debt + 1 end
 end
 
 local function ended(self, member, was)
@@ -152,7 +152,9 @@ local function ended(self, member, was)
   self.members[member] = nil
   self.gone_calls = self.gone_calls + member.calls
   local reason = member.failure
-  if certificate and certificate.reason then
+  if certificate and certificate.hung then
+    reason = certificate.reason
+  elseif certificate and certificate.reason then
     reason = reason and reason .. "; " .. certificate.reason or certificate.reason
   end
   if was == "stopping" and not member.failure then
@@ -209,7 +211,19 @@ local function look(self)
   self.roster:pump()
 end
 
+-- A child hangs: it is ended, and replaced as one that has failed.
+local function hung(self, member, text)
+  emit(self, "hung", member, { reason = text })
+  member:give_up(text)
+end
+
+--- Look for children that hang.
+local function watch(self)
+  self.hang:look(self.members, now(), function(member, text) hung(self, member, text) end)
+end
+
 return {
+  watch = watch,
   now = now, start = start, give_up = give_up,
   pump_soon = pump_soon, reconcile = reconcile, candidates = candidates, mark = mark, moved = moved, look = look,
 }
