@@ -17,24 +17,20 @@ impl Connection {
     }
 
     /// Why a call gets no reply, in words that say more than the event; "" where there are none.
+    #[cold]
     #[must_use]
     pub fn explain(&self, event: Event) -> String {
-        let mismatch = self.peer.mismatch();
-        let (what, late) = match event {
+        let what = match event {
             Event::Closed => return text::copy(self.broken.as_deref().unwrap_or_default()),
-            Event::Eof if self.cut > 0 => {
-                let cut = self.cut;
-                return text::string(format_args!(
-                    "the other end closed the connection inside a message, {cut} bytes after its start"
-                ));
-            }
-            Event::Eof => ("the other end closed the connection before it replied", mismatch),
-            Event::TimedOut => ("no reply within the call's timeout", mismatch),
-            _ => return String::new(),
+            Event::Eof => "the other end closed the connection before it replied",
+            _ => "no reply within the call's timeout",
         };
-        late.map_or_else(String::new, |foreign| {
-            text::string(format_args!("{what}; it sent {foreign}"))
-        })
+        match self.peer.mismatch() {
+            Some(foreign) if matches!(event, Event::Eof | Event::TimedOut) => {
+                text::string(format_args!("{what}; it sent {}", foreign.text()))
+            }
+            _ => String::new(),
+        }
     }
 
     /// Messages that lead nowhere are never dropped in silence: the first, second, fourth, eighth ... is logged.

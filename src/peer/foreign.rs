@@ -7,25 +7,28 @@
 use super::{Incoming, Peer, Problem, Scan};
 use crate::codec::ErrorKind;
 use crate::frame::Framing;
-use std::fmt;
 
 /// What the bytes look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Foreign {
-    /// JSON, where CBOR is read.
+    /// JSON, where CBOR is read, or where something belongs before it.
     Json,
-    /// JSON, where CBOR or JSON comes after a length.
-    Lines,
-    /// CBOR, where JSON is read.
+    /// CBOR, where JSON is read, or where a length belongs before it.
     Cbor,
-    /// CBOR, where CBOR comes after a length.
-    Sequence,
     /// CBOR with names as keys, where FreeKill's numbers are expected, or the other way about.
     Keys,
     /// A header with the length of a message, where none is read.
     Header,
-    /// JSON after four bytes with its length, where none are read.
-    Length,
+}
+
+macro_rules! looks_like {
+    ($what:literal) => {
+        concat!(
+            "something that looks like ",
+            $what,
+            "; are the options codec, framing and keys the same at both ends?"
+        )
+    };
 }
 
 impl Foreign {
@@ -33,32 +36,11 @@ impl Foreign {
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
-            Foreign::Json => {
-                "something that looks like JSON, and this end reads CBOR; is the option codec the same at both ends?"
-            }
-            Foreign::Lines => {
-                "something that looks like JSON without a length before it; is the option framing the same at both ends?"
-            }
-            Foreign::Cbor => {
-                "something that looks like CBOR, and this end reads JSON; is the option codec the same at both ends?"
-            }
-            Foreign::Sequence => {
-                "something that looks like CBOR without a length before it; is the option framing the same at both ends?"
-            }
-            Foreign::Keys => "something that looks like CBOR with other keys; is the option keys the same at both ends?",
-            Foreign::Length => {
-                "something that looks like JSON after its length in four bytes; is the option framing the same at both ends?"
-            }
-            Foreign::Header => {
-                "something that looks like a Content-Length header; is the option framing the same at both ends?"
-            }
+            Foreign::Json => looks_like!("JSON"),
+            Foreign::Cbor => looks_like!("CBOR"),
+            Foreign::Keys => looks_like!("CBOR with other keys"),
+            Foreign::Header => looks_like!("a Content-Length header"),
         }
-    }
-}
-
-impl fmt::Display for Foreign {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text())
     }
 }
 
@@ -86,12 +68,6 @@ fn is_json(bytes: &[u8]) -> bool {
     bytes.starts_with(b"{\"") || bytes.starts_with(b"[{\"")
 }
 
-/// What comes after a length that a message may have.
-fn after_length(bytes: &[u8]) -> &[u8] {
-    let rest = bytes.strip_prefix(b"\0").and_then(|rest| rest.get(3..));
-    rest.unwrap_or_default()
-}
-
 fn is_header(bytes: &[u8]) -> bool {
     const NAME: &[u8] = b"content-length:";
     bytes
@@ -105,31 +81,27 @@ impl Peer {
     #[cold]
     #[inline(never)]
     pub(super) fn foreign(&self, bytes: &[u8], prefix: bool) -> Option<Foreign> {
-        let ours_is_cbor = matches!(self.scan, Scan::Cbor(_));
         let prefix = prefix && self.framing.has_prefix();
-        if is_json(bytes) {
-            return match (ours_is_cbor, prefix) {
-                (_, true) => Some(Foreign::Lines),
-                (true, false) => Some(Foreign::Json),
-                (false, false) => None,
-            };
+        let (json, cbor) = (is_json(bytes), is_cbor(bytes));
+        if json || cbor {
+            let ours = !prefix && cbor == self.is_cbor();
+            let found = if json { Foreign::Json } else { Foreign::Cbor };
+            return (!ours).then_some(found);
         }
-        if is_cbor(bytes) {
-            return match (ours_is_cbor, prefix) {
-                (false, _) => Some(Foreign::Cbor),
-                (true, true) => Some(Foreign::Sequence),
-                (true, false) => None,
-            };
+        // After a length there is a zero, with which neither codec begins a message.
+        let after = bytes.strip_prefix(b"\0").and_then(|rest| rest.get(3..));
+        let after = after.unwrap_or_default();
+        if is_json(after) {
+            Some(Foreign::Json)
+        } else if is_cbor(after) {
+            Some(Foreign::Cbor)
+        } else {
+            (self.framing != Framing::ContentLength && is_header(bytes)).then_some(Foreign::Header)
         }
-        if !ours_is_cbor && self.framing != Framing::Length {
-            let message = after_length(bytes);
-            if is_cbor(message) {
-                return Some(Foreign::Cbor);
-            } else if is_json(message) {
-                return Some(Foreign::Length);
-            }
-        }
-        (self.framing != Framing::ContentLength && is_header(bytes)).then_some(Foreign::Header)
+    }
+
+    fn is_cbor(&self) -> bool {
+        matches!(self.scan, Scan::Cbor(_))
     }
 
     /// Bytes wait for the rest of their message, and none has come that could be read: what will never be whole for us,
@@ -185,7 +157,7 @@ impl Peer {
     #[cold]
     #[inline(never)]
     pub(super) fn foreign_item(&self, item: &[u8]) -> Option<Foreign> {
-        let is_cbor_here = matches!(self.scan, Scan::Cbor(_)) && self.may_be_foreign();
+        let is_cbor_here = self.is_cbor() && self.may_be_foreign();
         if is_cbor_here && is_cbor(item) && (item.get(1) == Some(&0x18)) != self.encoding.is_freekill() {
             return Some(Foreign::Keys);
         }
@@ -231,8 +203,6 @@ mod tests {
     fn messages_of_json_are_known_by_their_first_bytes() {
         assert!(is_json(b"{\"jsonrpc\":\"2.0\""));
         assert!(is_json(b"[{\"id\":1"));
-        assert!(is_json(after_length(b"\0\0\0\x2a{\"jsonrpc")));
-        assert!(!is_json(after_length(b"{\"jsonrpc")));
         for bytes in [&b"{}"[..], b"{ a table }", b"[1", b"", b"{"] {
             assert!(!is_json(bytes), "{bytes:?}");
         }

@@ -30,7 +30,7 @@ impl fmt::Display for Problem {
         match self {
             Problem::Unreadable(error) => write!(f, "a message that cannot be read ({error})"),
             Problem::CutOff(error) => write!(f, "a message in whose middle the stream ended ({error})"),
-            Problem::Foreign(foreign) => write!(f, "{foreign}"),
+            Problem::Foreign(foreign) => f.write_str(foreign.text()),
             Problem::TooLarge(limit) => write!(f, "a message longer than {limit} bytes (option max_frame)"),
             Problem::Refused(why) => write!(f, "a message that is none ({why})"),
             Problem::Stray => f.write_str("a reply no call waits for (late, or of an unknown id)"),

@@ -41,6 +41,7 @@ impl<F: Format> Walk<F> {
     }
 
     /// Whether no string key is the text of a number key. Stack: key, value, which stay; three more slots are used.
+    #[inline(never)] // once for all formats
     unsafe fn no_twins(&self, table: c_int) -> Result<(), Fail> {
         // SAFETY: as `run`. The traversal is one of its own, and no Lua code runs in it.
         unsafe {
@@ -90,6 +91,7 @@ unsafe fn push_number(lua: *mut lua_State, key: &[u8]) -> bool {
 }
 
 /// The number key at `index` as text: integers without a fraction while they are exact, all others as JSON's floats.
+#[inline(never)]
 unsafe fn number_text(text: &mut Vec<u8>, lua: *mut lua_State, index: c_int) -> Result<(), ErrorKind> {
     // SAFETY: as `run`; the value at `index` is a number.
     unsafe {
