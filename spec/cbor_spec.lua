@@ -289,7 +289,8 @@ describe("cbor.decode", function()
       { tags = { [1] = "x" } }, { simple = { x = 1 } }, { simple = { [256] = 1 } } }) do
       local fine, message = pcall(function() cbor.new(wrong) error("taken") end)
       assert.is_false(fine)
-      assert.truthy(message:find("^[^:]*spec/cbor_spec.lua:%d+: fkrpc.cbor.new: option '" .. next(wrong) .. "'"), message)
+      local said = "^[^:]*spec/cbor_spec.lua:%d+: fkrpc.cbor.new: option '" .. next(wrong) .. "'"
+      assert.truthy(message:find(said), message)
     end
     cbor.new({ tags = { [0] = print, [2 ^ 53] = print }, simple = { [0] = 1, [23] = 2, [255] = 3 } })
     assert.error_matches(function() cbor.new({ integral = 1 }) end, "'integral' must be a boolean")

@@ -217,7 +217,8 @@ describe("an argument that would be ignored", function()
   local REFUSED = "no options are taken here: new{ ... } of the same module makes a codec that has them"
 
   it("as a table of options is a mistake", function()
-    for _, codec in ipairs({ fkrpc.json, fkrpc.json.new({ indent = 2 }), fkrpc.cbor, fkrpc.cbor.new({ sorted = true }) }) do
+    local json, cbor = fkrpc.json, fkrpc.cbor
+    for _, codec in ipairs({ json, json.new({ indent = 2 }), cbor, cbor.new({ sorted = true }) }) do
       assert.error_matches(function() codec.encode({}, { indent = 2 }) end, REFUSED, 1, true)
       assert.error_matches(function() codec.decode("1", { big = "float" }) end, REFUSED, 1, true)
       assert.error_matches(function() codec.decode("1", 1, { big = "float" }) end, REFUSED, 1, true)
@@ -237,13 +238,15 @@ end)
 describe("a key that cannot be written", function()
   it("is named with its place, also where the mistake is in its bytes", function()
     local _, message = fkrpc.json.encode({ a = { b = { ["x\255"] = 1 } } })
-    assert.equal('a.b["x\\xff"] (as a key): string is not valid UTF-8 (set strings = "bytes" to send raw bytes)', message)
+    assert.equal([[a.b["x\xff"] (as a key): string is not valid UTF-8 (set strings = "bytes" to send raw bytes)]],
+      message)
     _, message = fkrpc.json.new({ sorted = true }).encode({ a = { [false] = 1 } })
     assert.equal("a[false]: a table key must be a string or a number, not a boolean", message)
     _, message = fkrpc.cbor.encode({ a = { [print] = 1 } })
     assert.equal("a[?] (as a key): cannot encode a function", message)
     local fine, raised = pcall(function() fkrpc.pair():notify("x", { a = { [true] = 1 } }) end)
     assert.is_false(fine)
-    assert.truthy(raised:find("params.a[true]: a table key must be a string or a number, not a boolean", 1, true), raised)
+    local said = "params.a[true]: a table key must be a string or a number, not a boolean"
+    assert.truthy(raised:find(said, 1, true), raised)
   end)
 end)

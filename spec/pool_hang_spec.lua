@@ -1,5 +1,5 @@
--- fkrpc.pool and children that hang or do not read: they are ended and replaced where that is asked for, and nobody else
--- waits for them.
+-- fkrpc.pool and children that hang or do not read: they are ended and replaced where that is asked for, and nobody
+-- else waits for them.
 
 local fkrpc = require("fkrpc")
 local helper = require("spec.helper")
@@ -66,8 +66,8 @@ describe("a child of a pool that hangs", function()
   end)
 
   it("again and again makes the pool give up", function()
-    local pool = pools.start({ size = 1, hang_timeout = 0.3, restart = { max = 2, within = 60, backoff = { 0.01, 0.01 } },
-      more = SPIN })
+    local few = { max = 2, within = 60, backoff = { 0.01, 0.01 } }
+    local pool = pools.start({ size = 1, hang_timeout = 0.3, restart = few, more = SPIN })
     local events = pools.events(pool)
     for _ = 1, 3 do assert.equal("closed", select(2, pool:call("spin")).code) end
     pools.until_true(pool, function() return events.failed == 1 end, "the end of its patience")

@@ -20,8 +20,8 @@ local OWN = options.set("size", "warm", "concurrency", "recycle", "restart", "ha
   "handshake_timeout", "grace", "drain_timeout", "hang_timeout", "check", "backlog", "loop", "prefork", "control")
 local EVENTS = options.set("started", "ready", "recycled", "stopped", "hung", "died", "failed")
 
---- Call `handler(event)` when something happens: "started", "ready", "recycled", "stopped", "hung", "died", "failed"; nil
---- takes the handler away.
+--- Call `handler(event)` when something happens: "started", "ready", "recycled", "stopped", "hung", "died", "failed";
+--- nil takes the handler away.
 function Pool:on(name, handler)
   if not EVENTS[name] then
     error("fkrpc.pool: no event '" .. tostring(name)
@@ -298,6 +298,7 @@ local function pool(given)
     self.ticker = self.loop:every(self.check, function() staff.look(self) end)
   end
   reconcile(self)
+  self.begun = true
   return self
 end
 

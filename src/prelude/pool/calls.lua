@@ -218,8 +218,8 @@ function Pool:notify(method, params, given)
   return member.peer:notify(method, params)
 end
 
---- Tell every child that takes calls something, without waiting for any of them. The number of those that were told, and
---- where that is not all a list of errors, each with the `pid` of a child that was not.
+--- Tell every child that takes calls something, without waiting for any of them. The number of those that were told,
+--- and where that is not all a list of errors, each with the `pid` of a child that was not.
 function Pool:broadcast(method, params)
   if type(method) ~= "string" then check_method(self, method, "broadcast") end
   local told, missed, gone, live = 0, nil, {}, { unpack(self.roster.live) } -- finalizers may change it meanwhile

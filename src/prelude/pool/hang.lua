@@ -1,7 +1,7 @@
 -- Children that hang: they have calls to answer, and nothing is heard of them for too long (option `hang_timeout`).
 --
--- It refuses to guess from silence alone: a child without a call may say nothing for ever, one that has asked us waits for
--- us, and time in which the pool's own loop did not run counts as two looks at most.
+-- It refuses to guess from silence alone: a child without a call may say nothing for ever, one that has asked us waits
+-- for us, and time in which the pool's own loop did not run counts as two looks at most.
 local native = ...
 local pairs, setmetatable = pairs, setmetatable
 
