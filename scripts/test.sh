@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs every check of the project and counts them: sh scripts/test.sh (or `make test`, which sets up first).
 #
-# It goes on after a failure, so that one run tells all, and ends with "checks: N passed, N failed, N skipped" and the
-# failures' names. Only a linter that this machine's Rust came without is skipped, and other people's clients where they
+# It goes on after a failure, so that one run tells all, and ends with what the failed checks said last, "checks: N
+# passed, N failed, N skipped" and the failures' names. Only a linter that this machine's Rust came without is skipped, and other people's clients where they
 # cannot be installed.
 set -u
 
@@ -12,19 +12,36 @@ passed=0
 failed=0
 skipped=0
 failures=
+said=$(mktemp -d)
+trap 'rm -rf "$said"' EXIT
+
+# What matters of what a check said, for whoever sees only the end of the output: busted's summary and its failures,
+# else the last lines.
+excerpt() {
+    awk '/ success.* \/ .* failure.* \/ /{ summary = 1; n = 0 }
+        summary == 1 && /^(Failure|Error) -> /{ summary = 2; n = 1 }
+        { line[n++] = $0 }
+        END {
+            first = summary || n < 12 ? 0 : n - 12
+            for (i = first; i < n && i < first + 20; i++) print "  | " substr(line[i], 1, 300)
+        }' "$said/now"
+}
 
 check() {
     title=$1
     shift
     printf '\n== %s\n' "$title"
     started=$(date +%s)
-    if "$@"; then
+    # The status goes by a file: a pipe's is that of its last command.
+    { "$@" 2>&1; echo $? > "$said/status"; } | tee "$said/now"
+    if [ "$(cat "$said/status")" = 0 ]; then
         passed=$((passed + 1))
         echo "-- passed: $title ($(($(date +%s) - started)) s)"
     else
         failed=$((failed + 1))
         failures="$failures
    $title"
+        { echo "  $title:"; excerpt; } >> "$said/failures"
         echo "-- FAILED: $title ($(($(date +%s) - started)) s)"
     fi
 }
@@ -82,6 +99,7 @@ check "luacheck" luacheck --quiet . rockspec/*.rockspec
 check "packaging" sh spec/packaging.sh
 
 echo
+[ "$failed" = 0 ] || cat "$said/failures"
 [ "$failed" = 0 ] || printf 'failed:%s\n' "$failures"
 echo "checks: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

@@ -57,23 +57,26 @@ describe("fkrpc.clock", function()
 
   it("does not cut a sleep short when signals come", function()
     -- A child process has the library handle SIGPIPE, and a handled signal ends a nanosleep(2).
-    local script = os.tmpname()
+    local script, ready = os.tmpname(), os.tmpname()
     local file = assert(io.open(script, "w"))
     file:write([[
       local fkrpc = require("fkrpc")
       local child = assert(fkrpc.spawn({ "cat" }))
+      assert(fkrpc.fs.write_atomic(arg[1], "ready"))
       local start = fkrpc.clock.monotonic_us()
       fkrpc.clock.sleep(0.6)
       io.write(fkrpc.clock.monotonic_us() - start >= 600000 and "whole" or "cut")
       child:close()
     ]])
     file:close()
-    local pipe = io.popen(helper.quote(helper.interpreter) .. " " .. script .. [[ & child=$!
-      sleep 0.2; for i in 1 2 3; do kill -PIPE $child; sleep 0.05; done
+    local pipe = io.popen(("%s %s %s & child=$!; while kill -0 $child && [ ! -s %s ]; do sleep 0.01; done; "):format(
+      helper.quote(helper.interpreter), script, ready, ready) .. [[
+      sleep 0.1; for i in 1 2 3; do kill -PIPE $child; sleep 0.05; done
       wait $child]])
     local said = pipe:read("*a")
     pipe:close()
     os.remove(script)
+    os.remove(ready)
     assert.equal("whole", said)
   end)
 end)

@@ -102,7 +102,8 @@ describe("calls through a loop", function()
       assert.equal(0, child:stats().waiting)
       assert.equal(2, child:must("echo", { 2 })[1])
     end
-    loop:sleep(0.03)
+    local deadline = fkrpc.clock.monotonic_us() + programs.DEADLINE * 1e6
+    while child:stats().strays < 2 and fkrpc.clock.monotonic_us() < deadline do loop:sleep(0.01) end
     assert.equal(2, child:stats().strays)
     assert.same({}, seen)
   end)
@@ -195,7 +196,8 @@ describe("a peer that", function()
     loop:add(one)
     other:on("wait", function() loop:sleep(0.3) return true end)
     for i = 1, 1010 do one:send_raw(('{"jsonrpc":"2.0","id":%d,"method":"wait"}\n'):format(i)) end
-    loop:sleep(0.4)
+    local deadline = fkrpc.clock.monotonic_us() + programs.DEADLINE * 1e6
+    while other:stats().sent < 1010 and fkrpc.clock.monotonic_us() < deadline do loop:sleep(0.05) end
     assert.same({ 1010, 1010, 10 }, { other:stats().requests, other:stats().sent, other:stats().errors_sent })
   end)
 end)

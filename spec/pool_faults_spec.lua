@@ -3,6 +3,7 @@
 local fkrpc = require("fkrpc")
 local helper = require("spec.helper")
 local pools = dofile(helper.root .. "/spec/pools.lua")
+local left = dofile(helper.root .. "/spec/chaos/left.lua")
 
 after_each(pools.finish)
 
@@ -16,10 +17,6 @@ local function seconds_of(f)
   local began = fkrpc.clock.monotonic_us()
   f()
   return (fkrpc.clock.monotonic_us() - began) / 1e6
-end
-
-local function descriptors()
-  return #assert(fkrpc.fs.ls("/proc/self/fd"))
 end
 
 local QUICK = { max = math.huge, backoff = { 0.01, 0.01 } }
@@ -108,7 +105,8 @@ describe("a pool", function()
     local pool = pools.start({ size = 100, loop = loop, command = { "sh", "-c", "read x" }, handshake = function()
       inside = inside + 1
       most = math.max(most, inside)
-      loop:sleep(0.3)
+      local deadline = fkrpc.clock.monotonic_us() + pools.DEADLINE * 1e6 / 2
+      while most <= 64 and fkrpc.clock.monotonic_us() < deadline do loop:sleep(0.01) end
       inside = inside - 1
       return true
     end })
@@ -186,7 +184,7 @@ describe("a pool", function()
   end)
 
   it("leaves no process behind when nobody refers to it any more", function()
-    local before = descriptors()
+    local before = left.descriptors(fkrpc.fs)
     local function dropped()
       local pool = assert(fkrpc.pool({ command = pools.command(), size = 3, handshake = "hello" }))
       assert.is_true(pool:wait(pools.DEADLINE))
@@ -203,7 +201,7 @@ describe("a pool", function()
       assert.is_false(pools.exists(pid))
     end
     last:stop({ grace = 0 })
-    assert.equal(before, descriptors())
+    assert.same({ 0, "" }, { left.since(fkrpc, before) })
   end)
 end)
 
@@ -260,15 +258,16 @@ describe("a control socket", function()
     local pool = pools.start({ size = 1, control = socket, loop = loop })
     assert.is_true(pool:wait(pools.DEADLINE))
     collectgarbage("stop")
-    local before = descriptors()
+    local before = left.descriptors(fkrpc.fs)
     for _ = 1, 20 do
       local client = assert(fkrpc.connect({ path = socket }))
       loop:add(client)
       assert.equal(1, client:must("info").size)
       client:close()
     end
-    loop:sleep(0.05)
-    assert.equal(before, descriptors())
+    local deadline = fkrpc.clock.monotonic_us() + pools.DEADLINE * 1e6
+    while left.more(fkrpc.fs, before) > 0 and fkrpc.clock.monotonic_us() < deadline do loop:sleep(0.01) end
+    assert.same({ 0, "" }, { left.more(fkrpc.fs, before) })
     collectgarbage("restart")
     local silent = assert(fkrpc.connect({ path = socket }))
     loop:add(silent)

@@ -102,7 +102,7 @@ describe("a child of a pool", function()
     local spare = pools.pids(pool, "spare")[1]
     local _, err = pool:call("die", { 0 })
     assert.equal("closed", err.code)
-    assert.equal(spare, pool:must("pid", nil, { timeout = 0.15 }))
+    assert.equal(spare, pool:must("pid", nil, { timeout = pools.DEADLINE }))
   end)
 end)
 

@@ -81,7 +81,7 @@ describe("a stand-in", function()
     assert.truthy(processes.wait(function() return programs.read(("/proc/%d/comm"):format(one.pid)) == name end))
     local parent, group = processes.family(first.pid)
     assert.same({ first.zygote, first.pid }, { parent, group })
-    local info = one:info()
+    local info = one:info() -- after the name is there
     assert.equal(first.pid, info.worker)
     assert.is_true(info.rss > 0)
   end)
@@ -90,7 +90,11 @@ describe("a stand-in", function()
     local pool = assert(fkrpc.pool({ helper.interpreter, "-l", "fkrpc.standin", script(), stderr = "keep",
       env = { FKRPC_STANDIN = socket } }))
     local who = who_is(pool)
-    local info = pool:info().children[1]
+    -- The copy may answer before its stand-in has said which it is.
+    local info = processes.wait(function()
+      local child = pool:info().children[1]
+      return child.worker and child
+    end) or {}
     pool:close()
     assert.same({ who.standin, who.pid }, { info.pid, info.worker })
   end)

@@ -42,10 +42,11 @@ local function traced()
     local counts, current = {}, nil
     for line in programs.read(log):gmatch("[^\n]+") do
       local name = line:match("^%d+%s+([%w_]+)%(") -- the rest of one that was interrupted has no bracket
+      -- One that the kernel begins again, when the whole machine was halted, say, is there twice.
       if name and line:find("/no-such-file-of-fkrpc", 1, true) then
         current = { total = 0 }
         counts[#counts + 1] = current
-      elseif name and current and not MEMORY[name] then
+      elseif name and current and not MEMORY[name] and not line:find("= ? ERESTART", 1, true) then
         current[name] = (current[name] or 0) + 1
         current.total = current.total + 1
       end

@@ -3,28 +3,10 @@
 -- `cycles(fkrpc, interpreter, count)` runs so many; what is left is `zombies`, `descriptors` and `rss` (bytes), each a
 -- difference to the time before.
 
-local fs
+local left = dofile(debug.getinfo(1, "S").source:match("^@(.*)/") .. "/left.lua")
 
--- Children of this process that have ended and were not collected.
-local function zombies(own)
-  local count = 0
-  for _, name in ipairs(fs.ls("/proc")) do
-    if name:match("^%d+$") then
-      local state, parent = (fs.read("/proc/" .. name .. "/stat") or ""):match("%) (%a) (%d+)")
-      if state == "Z" and parent == own then count = count + 1 end
-    end
-  end
-  return count
-end
-
-local function state_now()
-  collectgarbage()
-  collectgarbage()
-  local status = fs.read("/proc/self/status")
-  return {
-    zombies = zombies((fs.read("/proc/self/stat"):match("^(%d+)"))),
-    descriptors = #fs.ls("/proc/self/fd"), rss = status:match("VmRSS:%s*(%d+)") * 1024,
-  }
+local function resident(fkrpc)
+  return fkrpc.fs.read("/proc/self/status"):match("VmRSS:%s*(%d+)") * 1024
 end
 
 local WAYS = {
@@ -49,27 +31,15 @@ local WAYS = {
 }
 
 return function(fkrpc, interpreter, count)
-  fs = fkrpc.fs
   local function spawn(given) return assert(fkrpc.spawn(given)) end
   local function run(number)
     for i = 1, number do WAYS[i % #WAYS + 1](spawn, fkrpc, interpreter) end
   end
-  -- Those nobody refers to end soon after their input.
-  local function settled()
-    local now = state_now()
-    for _ = 1, 200 do
-      fkrpc.clock.sleep(0.01)
-      local next_one = state_now()
-      if next_one.descriptors == now.descriptors and next_one.zombies == 0 then return next_one end
-      now = next_one
-    end
-    return now
-  end
   run(20 * #WAYS) -- first uses take memory
-  local before = settled()
+  local _, before = left.count(fkrpc)
+  local rss = resident(fkrpc)
   run(count)
-  local after = settled()
-  return {
-    zombies = after.zombies, descriptors = after.descriptors - before.descriptors, rss = after.rss - before.rss,
-  }
+  -- Those nobody refers to end soon after their input.
+  local zombies, after = left.count(fkrpc, before)
+  return { zombies = zombies, descriptors = after - before, rss = resident(fkrpc) - rss }
 end

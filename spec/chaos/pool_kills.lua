@@ -1,8 +1,11 @@
 -- SIGKILL in every state of a pool's children, while callers never stop: each call ends once, and the pool is whole
 -- again.
 --
--- `pool_kills(fkrpc, interpreter, count)` kills so many, after some to warm up. What it returns says how the
--- calls ended, how long after the order to kill (`times`: how many by tenths of a millisecond), and what is left over.
+-- `pool_kills(fkrpc, interpreter, count)` kills so many, after some to warm up, in a process that does nothing else.
+-- What it returns says how the calls ended, how long after the order to kill (`times`: how many by tenths of a
+-- millisecond), and what is left over.
+
+local left = dofile(debug.getinfo(1, "S").source:match("^@(.*)/") .. "/left.lua")
 
 local CHILD = [[
   local fkrpc = require("fkrpc")
@@ -132,18 +135,11 @@ end
 
 -- ---- the run --------------------------------------------------------------------------------------------------------
 
-local function left_now(fs)
+local function memory(fkrpc)
   for _ = 1, 3 do collectgarbage() end
-  local own, zombies = fs.read("/proc/self/stat"):match("^(%d+)"), 0
-  for _, name in ipairs(fs.ls("/proc")) do
-    if name:match("^%d+$") then
-      local state, parent = (fs.read("/proc/" .. name .. "/stat") or ""):match("%) (%a) (%d+)")
-      if state == "Z" and parent == own then zombies = zombies + 1 end
-    end
-  end
   return {
-    zombies = zombies, descriptors = #fs.ls("/proc/self/fd"), lua = collectgarbage("count") * 1024,
-    rss = fs.read("/proc/self/status"):match("VmRSS:%s*(%d+)") * 1024,
+    lua = collectgarbage("count") * 1024,
+    rss = fkrpc.fs.read("/proc/self/status"):match("VmRSS:%s*(%d+)") * 1024,
   }
 end
 
@@ -220,7 +216,9 @@ return function(fkrpc, interpreter, count)
     return results[1], results[2]
   end
   in_task(run, math.max(100, count / 10)) -- to warm up
-  local before, calls = left_now(fkrpc.fs), self.begun
+  local function sleep(seconds) self.loop:sleep(seconds) end
+  local _, descriptors = left.count(fkrpc, nil, sleep)
+  local before, calls = memory(fkrpc), self.begun
   self.times = {}
   local began = fkrpc.clock.monotonic_us()
   local done, by_state = 0, {}
@@ -230,13 +228,14 @@ return function(fkrpc, interpreter, count)
     for name, number in pairs(states) do by_state[name] = (by_state[name] or 0) + number end
   end
   local seconds = (fkrpc.clock.monotonic_us() - began) / 1e6
-  local after = left_now(fkrpc.fs)
+  local zombies, now = left.count(fkrpc, descriptors, sleep)
+  local after = memory(fkrpc)
   self.pool:close()
   self.loop:close()
   self.killer:stop()
   return {
     kills = done, by_state = by_state, seconds = seconds, calls = self.begun - calls, lost = self.begun - self.ended,
-    times = self.times, zombies = after.zombies - before.zombies, descriptors = after.descriptors - before.descriptors,
+    times = self.times, zombies = zombies, descriptors = now - descriptors,
     rss = after.rss - before.rss, lua = after.lua - before.lua,
   }
 end

@@ -5,12 +5,15 @@
 
 local fkrpc = require("fkrpc")
 local fs = fkrpc.fs
+local left = dofile(debug.getinfo(1, "S").source:match("^@(.*)/") .. "/left.lua")
 
 local World = {}
 World.__index = World
 
 --- Seconds after which what has not happened counts as hanging.
 World.PATIENCE = 20
+--- Seconds that what is left over has to go away.
+World.SETTLING = 20
 
 --- Fail with a text.
 function World.fail(text, ...)
@@ -31,18 +34,12 @@ function World.has(text, part, what)
   end
 end
 
-local function descriptors()
-  collectgarbage()
-  collectgarbage()
-  local names = fs.ls("/proc/self/fd") or {}
-  local links = {}
-  for i, name in ipairs(names) do links[i] = name .. " -> " .. (fs.readlink("/proc/self/fd/" .. name) or "") end
-  return #names, table.concat(links, ", ")
-end
-
 --- A world without children; `interpreter` runs Lua texts.
 function World.new(interpreter)
-  return setmetatable({ interpreter = interpreter, children = {}, files = {}, open = (descriptors()) }, World)
+  collectgarbage()
+  collectgarbage()
+  local before = left.descriptors(fs)
+  return setmetatable({ interpreter = interpreter, children = {}, files = {}, open = before }, World)
 end
 
 --- A file that is gone afterwards.
@@ -134,17 +131,17 @@ function World:finish()
   end
   for _, path in ipairs(self.files) do os.remove(path) end
   self.children, self.files = {}, {}
-  local count, which = descriptors()
-  self.equal(self.open, count, "open descriptors (" .. which .. ")")
+  local count, names = left.since(fkrpc, self.open, self.SETTLING)
+  self.equal(0, count, "open descriptors that were not there before (" .. names .. ")")
 end
 
 --- Run a fault in a world of its own; nil, or what went wrong.
 function World.run(fault, interpreter)
   local world = World.new(interpreter)
   local fine, e = pcall(fault.run, world)
-  local left, e2 = pcall(world.finish, world)
+  local clean, e2 = pcall(world.finish, world)
   if not fine then return tostring(e) end
-  if not left then return tostring(e2) end
+  if not clean then return tostring(e2) end
 end
 
 --- All faults, in order: `{ name =, run = }`.
