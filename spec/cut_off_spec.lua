@@ -67,7 +67,7 @@ describe("a stream that ends inside", function()
   end)
 
   it("a message says so to the call that waits", function()
-    local child = programs.spawn('io.read(1) io.write("\\162\\98id") io.flush() os.exit(true)', { codec = "cbor" })
+    local child = programs.spawn('io.read(1) io.write("\\162\\98id") io.flush() os.exit(0)', { codec = "cbor" })
     local _, err = child:call("x", {}, { timeout = programs.DEADLINE })
     assert.equal("closed", err.code)
     assert.equal(1, child:stats().garbage)

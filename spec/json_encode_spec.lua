@@ -217,7 +217,7 @@ describe("an argument that would be ignored", function()
   local REFUSED = "no options are taken here: new{ ... } of the same module makes a codec that has them"
 
   it("as a table of options is a mistake", function()
-    local json, cbor = fkrpc.json, fkrpc.cbor
+    local cbor = fkrpc.cbor
     for _, codec in ipairs({ json, json.new({ indent = 2 }), cbor, cbor.new({ sorted = true }) }) do
       assert.error_matches(function() codec.encode({}, { indent = 2 }) end, REFUSED, 1, true)
       assert.error_matches(function() codec.decode("1", { big = "float" }) end, REFUSED, 1, true)

@@ -56,9 +56,9 @@ local function copy(self, ...)
   return copied
 end
 
---- The same for a pool's loop, without waiting: nil and the descriptor that becomes readable when the copy is there, to
---- ask again then.
-function Zygote:request(given)
+-- The same for a pool's loop, without waiting: nil and the descriptor that becomes readable when the copy is there, to
+-- ask again then.
+local function request(self, given)
   return process.copy({ copy = function(_, ...)
     local copied, message, errno = native.zygote_copy(self.process, 0, ...)
     self.asked = copied == false
@@ -112,4 +112,4 @@ local function zygote(given)
   }, Zygote)
 end
 
-return { zygote = zygote }
+return { zygote = zygote, request = request }

@@ -88,7 +88,7 @@ function prefork.install(pool, wanted)
     end
     local child, why, number
     if pool.begun and zygote.loaded and not zygote.dead then
-      child, why, number = zygote:request(given)
+      child, why, number = zygotes.request(zygote, given)
       if type(why) == "number" then
         await(why)
         return nil, staff.LATER
