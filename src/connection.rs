@@ -5,6 +5,7 @@
 
 mod forward;
 mod joined;
+mod odd;
 mod raw;
 mod report;
 mod send;
@@ -203,7 +204,7 @@ impl Connection {
             let nothing = self.peer.has_nothing(wait.awaited) && !self.ended; // as after every answer
             if let Some(incoming) = match nothing {
                 true => None,
-                false => self.buffered(wait.awaited, source, tape, out)?,
+                false => self.buffered_here(wait.awaited, source, tape, out)?,
             } {
                 if incoming != Incoming::Handled {
                     if let Some(trace) = &self.trace {
@@ -306,7 +307,20 @@ impl Connection {
     }
 
     /// The next message that is already here.
+    #[inline(never)]
     fn buffered(
+        &mut self,
+        awaited: Option<i64>,
+        source: &mut Vec<u8>,
+        tape: &mut Tape,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Incoming>, ErrorKind> {
+        self.buffered_here(awaited, source, tape, out)
+    }
+
+    /// [`Connection::buffered`] where every message passes.
+    #[inline(always)]
+    fn buffered_here(
         &mut self,
         awaited: Option<i64>,
         source: &mut Vec<u8>,
@@ -324,34 +338,19 @@ impl Connection {
                 tape.reset();
                 self.peer.accept(source, batch, awaited, tape, out)?
             }
-            Ok(None) if self.ended && self.peer.inbox.rest(source).map_err(|error| error.kind)? => {
-                self.record(Direction::In, source);
-                tape.reset();
-                let (incoming, cut) = self.peer.accept_last(source, awaited, tape, out)?;
-                self.cut = cut;
-                incoming
-            }
-            Ok(None) if self.peer.may_be_foreign() && !self.peer.inbox.is_empty() => {
-                match self.peer.stalled(source, out)? {
-                    Some(incoming) => incoming,
-                    None => return Ok(None),
-                }
-            }
-            Ok(None) => return Ok(None),
-            Err(error) if error.kind == ErrorKind::OutOfMemory => return Err(error.kind),
-            Err(error) => self.peer.broken(error, awaited, source, tape, out)?,
+            // Of the beginning of a message nothing can be said, but where none was understood yet.
+            Ok(None) if !self.ended && (self.peer.inbox.is_empty() || !self.peer.may_be_foreign()) => return Ok(None),
+            other => match self.odd(other, awaited, source, tape, out)? {
+                Some(incoming) => incoming,
+                None => return Ok(None),
+            },
         };
         if self.peer.hopeless {
-            let problem = self.peer.problem;
-            let what = problem
-                .as_ref()
-                .map_or("garbage".into(), |problem| text::string(format_args!("{problem}")));
-            self.broken = Some(text::string(format_args!("the other end sent {what} (option garbage)")));
-            self.ended = true;
-            self.peer.inbox.clear();
-            self.peer.forget_ahead();
+            self.give_up();
         }
-        self.report(source);
+        if self.peer.problem.is_some() {
+            self.report(source);
+        }
         if !out.is_empty() {
             let open = self.broken.is_none();
             let sent = self.send(out, Urgency::Now);

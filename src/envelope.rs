@@ -136,11 +136,24 @@ impl Encoding {
         Ok(())
     }
 
-    /// The end of a call or of a response.
+    /// A boolean as a value of its own.
     ///
     /// # Errors
     /// `OutOfMemory`.
     #[inline]
+    pub fn boolean(self, out: &mut Vec<u8>, value: bool) -> Written {
+        match (self, value) {
+            (Encoding::Json { .. }, true) => known(out, b"true"),
+            (Encoding::Json { .. }, false) => known(out, b"false"),
+            (Encoding::Cbor(_), value) => known(out, &[0xf4 | u8::from(value)]), // RFC 8949, section 3.3
+        }
+    }
+
+    /// The end of a call or of a response.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    #[inline(always)]
     pub fn end(self, out: &mut Vec<u8>) -> Written {
         match self {
             Encoding::Json { .. } => known(out, b"}"),

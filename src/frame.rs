@@ -14,7 +14,7 @@ mod skip;
 mod tests;
 
 use crate::codec::cbor::ItemEnd;
-use crate::codec::{CodecError, ErrorKind};
+use crate::codec::{simd, CodecError, ErrorKind};
 use crate::sys::heap;
 
 /// How messages are told apart.
@@ -139,7 +139,12 @@ impl Inbox {
     ///
     /// # Errors
     /// `OutOfMemory` when the buffer cannot grow.
+    #[inline(always)]
     pub fn room(&mut self) -> Result<&mut [u8], CodecError> {
+        if self.is_empty() && self.bytes.len().wrapping_sub(LEAST) <= KEEP - LEAST {
+            (self.start, self.end, self.searched) = (0, 0, 0); // as `rewind`
+            return Ok(&mut self.bytes);
+        }
         self.room_for(LEAST, CHUNK)
     }
 
@@ -189,7 +194,31 @@ impl Inbox {
     /// A CBOR sequence that is broken: what was received is dropped, since nothing tells where the next item starts.
     /// `TooLarge`: a message longer than the limit, as soon as that is known; it is passed over.
     /// `OutOfMemory`: the message stays.
+    #[inline(never)]
     pub fn next(&mut self, message: &mut Vec<u8>) -> Result<bool, CodecError> {
+        self.next_here(message)
+    }
+
+    /// [`Inbox::next`] where every message passes.
+    #[inline(always)]
+    pub(crate) fn next_here(&mut self, message: &mut Vec<u8>) -> Result<bool, CodecError> {
+        if self.framing == Framing::Line && !self.skipping {
+            if let Some(end) = simd::near_line_feed(&self.bytes, self.searched.max(self.start)) {
+                if end < self.end && end - self.start <= self.limit && end <= KEEP {
+                    message.clear();
+                    simd::append(message, &self.bytes[self.start..end])
+                        .map_err(|_| CodecError::new(ErrorKind::OutOfMemory, 0))?;
+                    self.taken(end + 1);
+                    return Ok(true);
+                }
+            }
+        }
+        self.next_slowly(message)
+    }
+
+    /// The same for every message; near lines take longer here.
+    #[inline(never)]
+    fn next_slowly(&mut self, message: &mut Vec<u8>) -> Result<bool, CodecError> {
         if self.has_nothing() || (self.skipping && !self.skip()) {
             return Ok(false);
         }
@@ -285,22 +314,35 @@ impl Inbox {
             .try_reserve(len)
             .map_err(|_| CodecError::new(ErrorKind::OutOfMemory, 0))?;
         message.extend_from_slice(&self.bytes[self.start..self.start + len]);
-        self.item.reset();
-        self.start += len + skip;
-        self.searched = self.start;
-        if self.start == self.end {
-            self.rewind();
-        }
+        self.taken(self.start + len + skip);
         Ok(())
     }
 
+    /// What lies before `start` was taken.
+    #[inline(always)]
+    fn taken(&mut self, start: usize) {
+        self.item.reset();
+        self.start = start;
+        self.searched = start;
+        if start == self.end {
+            self.rewind();
+        }
+    }
+
     /// Start over at the front of the empty buffer, and give a giant one back.
+    #[inline(always)]
     fn rewind(&mut self) {
         self.start = 0;
         self.end = 0;
         self.searched = 0;
         if self.bytes.len() > KEEP {
-            heap::give_back(&mut self.bytes);
+            self.give_back();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn give_back(&mut self) {
+        heap::give_back(&mut self.bytes);
     }
 }

@@ -232,7 +232,9 @@ impl Peer {
     /// # Errors
     /// `OutOfMemory`.
     pub fn begin_call(&mut self) -> Result<i64, ErrorKind> {
-        self.pending.try_reserve(1).map_err(|_| ErrorKind::OutOfMemory)?;
+        if self.pending.len() == self.pending.capacity() {
+            self.pending.try_reserve(1).map_err(|_| ErrorKind::OutOfMemory)?;
+        }
         loop {
             self.last_id = if self.last_id >= LAST_ID { 1 } else { self.last_id + 1 };
             if self.pending.iter().all(|call| call.id != self.last_id) {
@@ -299,7 +301,7 @@ impl Peer {
             *message = queued.message?;
             return Ok(Some(queued.batch));
         }
-        Ok(self.inbox.next(message)?.then_some(None))
+        Ok(self.inbox.next_here(message)?.then_some(None))
     }
 
     /// There is no handler for a request: the answer to it.
@@ -341,31 +343,42 @@ impl Peer {
 
     /// The id of the request behind a slot.
     #[must_use]
+    #[inline(always)]
     pub fn id(&self, slot: usize) -> Option<&Id> {
         self.slots.get(slot).map(|slot| &slot.id)
     }
 
-    /// The request behind `slot` is answered: forget it.
-    pub fn release(&mut self, slot: usize) -> Option<Slot> {
-        let slot = self.slots.take(slot)?;
-        if let Some(since) = slot.since {
+    /// The request behind `slot` is answered: forget it. The batch it came in; `None` if it was answered before.
+    #[inline(always)]
+    pub fn release(&mut self, slot: usize) -> Option<Option<usize>> {
+        let Slot { batch, since, .. } = *self.slots.get(slot)?;
+        self.slots.free(slot);
+        if let Some(since) = since {
             self.measure_handler(since);
         }
-        Some(slot)
+        Some(batch)
     }
 
     /// A response stands in `out` from `before` on: end it, or keep it until its batch is complete.
     ///
     /// # Errors
     /// `OutOfMemory`.
+    #[inline(always)]
     pub fn deliver(&mut self, batch: Option<usize>, before: usize, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
-        if let Some(batch) = batch {
-            let complete = self.batches.add(batch, self.encoding, &out[before..])?;
-            out.truncate(before);
-            match complete {
-                Some((responses, count)) => self.encoding.batch(out, &responses, count)?,
-                None => return Ok(()),
-            }
+        match batch {
+            None => self.framing.seal(out, before),
+            Some(batch) => self.deliver_member(batch, before, out),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn deliver_member(&mut self, batch: usize, before: usize, out: &mut Vec<u8>) -> Result<(), ErrorKind> {
+        let complete = self.batches.add(batch, self.encoding, &out[before..])?;
+        out.truncate(before);
+        match complete {
+            Some((responses, count)) => self.encoding.batch(out, &responses, count)?,
+            None => return Ok(()),
         }
         self.framing.seal(out, before)
     }

@@ -32,11 +32,18 @@ impl Slots {
     ///
     /// # Errors
     /// `OutOfMemory`.
+    #[inline(always)]
     pub fn put(&mut self, slot: Slot) -> Result<usize, ErrorKind> {
         if let Some(at) = self.free.pop() {
             self.slots[at] = Some(slot); // OK because free holds indices of slots
             return Ok(at + 1);
         }
+        self.put_anew(slot)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_anew(&mut self, slot: Slot) -> Result<usize, ErrorKind> {
         let oom = |_| ErrorKind::OutOfMemory;
         self.slots.try_reserve(1).map_err(oom)?;
         self.free.try_reserve(self.slots.len() + 1).map_err(oom)?; // so that take() cannot fail
@@ -86,15 +93,27 @@ impl Slots {
     }
 
     /// Give the number back; `None` if it is not in use (a second reply).
-    #[inline]
     pub fn take(&mut self, number: usize) -> Option<Slot> {
-        let at = number.checked_sub(1)?;
-        let slot = self.slots.get_mut(at)?.take()?;
-        self.free.push(at);
+        let slot = self.slots.get_mut(number.checked_sub(1)?)?.take()?;
+        self.freed(number);
+        Some(slot)
+    }
+
+    /// The same for whoever has read what he needs: nothing is moved.
+    #[inline(always)]
+    pub fn free(&mut self, number: usize) {
+        if let Some(place @ Some(_)) = self.slots.get_mut(number.wrapping_sub(1)) {
+            *place = None;
+            self.freed(number);
+        }
+    }
+
+    #[inline(always)]
+    fn freed(&mut self, number: usize) {
+        self.free.push(number - 1); // OK because numbers begin with 1
         if !self.cancelled.is_empty() {
             self.forget_cancelled(number);
         }
-        Some(slot)
     }
 }
 

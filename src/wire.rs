@@ -262,6 +262,7 @@ impl Wire {
 
     /// Whether the sending direction was closed by us.
     #[must_use]
+    #[inline(always)]
     pub fn is_output_closed(&self) -> bool {
         match self {
             Wire::Descriptors { output, .. } => output.is_none(),

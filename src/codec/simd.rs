@@ -10,10 +10,12 @@ use std::collections::TryReserveError;
 mod chunk;
 mod digits;
 mod escape;
+mod short;
 mod unescape;
 
 pub use digits::append_integer;
 pub use escape::append_escaped;
+pub use short::append_quoted;
 pub use unescape::{append_few, append_unescaped};
 
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
@@ -130,6 +132,43 @@ fn long_string_run(source: &[u8], mut pos: usize) -> Run {
         }
         pos += LANES;
     }
+}
+
+/// How far [`near_line_feed`] looks.
+const NEAR: usize = 512;
+
+/// The first line feed from `pos` on, if it is among the next [`NEAR`] bytes and the source goes on for a chunk behind
+/// it: a short line, which a search made for long ones takes longer to find.
+#[inline(always)]
+#[must_use]
+pub fn near_line_feed(source: &[u8], pos: usize) -> Option<usize> {
+    let end = source.len().saturating_sub(LANES - 1).min(pos.saturating_add(NEAR));
+    let mut at = pos;
+    while at < end {
+        // SAFETY: at + LANES - 1 < source.len(), so LANES bytes from `at` on lie inside the slice.
+        let feed = unsafe { Chunk::load(source.as_ptr().add(at)) }.line_feed();
+        if feed != 0 {
+            return Some(at + first(feed));
+        }
+        at += LANES;
+    }
+    None
+}
+
+/// Append bytes without aborting.
+///
+/// # Errors
+/// When memory for it cannot be had.
+#[inline(always)]
+pub fn append(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), TryReserveError> {
+    make_room(out, bytes.len())?;
+    // SAFETY: there is room for the bytes behind the length, and what is borrowed mutably does not overlap them.
+    unsafe {
+        let to = out.as_mut_ptr().add(out.len());
+        to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        out.set_len(out.len() + bytes.len());
+    }
+    Ok(())
 }
 
 /// The least a vector grows by.
@@ -259,6 +298,33 @@ mod tests {
                 assert_ne!(string_run(&text, 0).high, 0);
                 text[at] = b'x';
             }
+        }
+    }
+
+    #[test]
+    fn the_first_line_feed_is_found_if_it_is_near_and_not_among_the_last_bytes() {
+        for len in 1..600 {
+            let mut text = vec![b'x'; len - 1];
+            assert_eq!(near_line_feed(&text, 0), None);
+            text.push(b'\n');
+            let at_end = near_line_feed(&text, 0);
+            assert!(at_end.is_none() || at_end == Some(len - 1), "{len}");
+            text.extend_from_slice(&[b'\n'; LANES]);
+            assert_eq!(near_line_feed(&text, 0), (len <= NEAR).then_some(len - 1), "{len}");
+            assert_eq!(near_line_feed(&text, len - 1), Some(len - 1));
+        }
+        assert_eq!(near_line_feed(b"\n", usize::MAX), None);
+    }
+
+    #[test]
+    fn bytes_are_appended_whole_with_room_and_without() {
+        let text: Vec<u8> = (0..100).collect();
+        for room in [0, 50, 103, 200] {
+            let mut out = Vec::with_capacity(room);
+            out.extend_from_slice(b"old");
+            append(&mut out, &text).unwrap();
+            append(&mut out, b"").unwrap();
+            assert_eq!((&out[..3], &out[3..]), (&b"old"[..], &text[..]));
         }
     }
 

@@ -34,6 +34,7 @@ impl Connection {
     }
 
     /// Messages that lead nowhere are never dropped in silence: the first, second, fourth, eighth ... is logged.
+    #[cold]
     pub(super) fn report(&mut self, message: &[u8]) {
         const SHOWN: usize = 120;
         let Some(problem) = self.peer.problem.take() else {

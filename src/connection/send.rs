@@ -113,6 +113,7 @@ impl Connection {
     }
 
     /// Keep a message for a common `write(2)`; with enough of them they are sent.
+    #[inline(never)]
     fn collect(&mut self, bytes: &[u8]) -> Result<(), Unsent> {
         let most = self.sending.corked.unwrap_or(self.sending.batch);
         if self.is_joined() {
@@ -160,7 +161,7 @@ impl Connection {
         self.flush(Urgency::Now)
     }
 
-    #[inline]
+    #[inline(always)]
     fn patience(&mut self, urgency: Urgency) -> Patience {
         let mut patience = Patience {
             deadline: match urgency {
@@ -204,8 +205,17 @@ impl Connection {
         self.sent(sent, patience)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn sent(&mut self, result: std::io::Result<bool>, patience: Patience) -> Result<(), Unsent> {
+        if matches!(result, Ok(true)) && !self.is_joined() && self.hurry.is_none() {
+            return Ok(());
+        }
+        self.sent_slowly(result, patience)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn sent_slowly(&mut self, result: std::io::Result<bool>, patience: Patience) -> Result<(), Unsent> {
         if self.is_joined() {
             self.tell();
             if self.peer.has_more() {

@@ -4,6 +4,7 @@
 //! the message is written, moves it up in its buffer, which costs less than a second write.
 
 use super::Framing;
+use crate::codec::simd::append_known;
 use crate::codec::ErrorKind;
 
 /// `Content-Length: 18446744073709551615\r\n\r\n` at most.
@@ -17,15 +18,11 @@ impl Framing {
     ///
     /// # Errors
     /// `OutOfMemory`; `TooLarge` for a message whose length has no room in its prefix. `out` is unchanged then.
-    #[inline]
+    #[inline(always)]
     pub fn seal(self, out: &mut Vec<u8>, start: usize) -> Result<(), ErrorKind> {
         match self {
             Framing::CborSequence => Ok(()),
-            Framing::Line => {
-                out.try_reserve(1).map_err(|_| ErrorKind::OutOfMemory)?;
-                out.push(b'\n');
-                Ok(())
-            }
+            Framing::Line => append_known(out, b"\n").map_err(|_| ErrorKind::OutOfMemory),
             Framing::Length | Framing::ContentLength => self.put_prefix(out, start),
         }
     }

@@ -12,7 +12,36 @@ impl Peer {
     ///
     /// # Errors
     /// `OutOfMemory` only: everything else about a message is answered or counted.
+    #[inline(always)]
     pub fn accept(
+        &mut self,
+        message: &[u8],
+        batch: Option<usize>,
+        awaited: Option<i64>,
+        tape: &mut Tape,
+        out: &mut Vec<u8>,
+    ) -> Result<Incoming, ErrorKind> {
+        if let Scan::Json(options) = &self.scan {
+            let mark = tape.mark();
+            match usual::read(message, tape, options) {
+                Some(Usual::Call { id, method, params }) if id.is_some() || self.manner.is_none() => {
+                    self.stats.received += 1;
+                    return self.call(id.map(Id::Int), method, params, batch, out);
+                }
+                Some(Usual::Result { id, result }) => {
+                    self.stats.received += 1;
+                    self.leave_empty(batch, out)?;
+                    return self.reply(id, message, awaited, Reply::Result(result));
+                }
+                _ => tape.truncate(mark),
+            }
+        }
+        self.accept_any(message, batch, awaited, tape, out)
+    }
+
+    /// The same for every message; the usual ones take longer here.
+    #[inline(never)]
+    pub(crate) fn accept_any(
         &mut self,
         message: &[u8],
         batch: Option<usize>,
@@ -22,21 +51,7 @@ impl Peer {
     ) -> Result<Incoming, ErrorKind> {
         self.stats.received += 1;
         let scanned = match &self.scan {
-            Scan::Json(options) => {
-                let mark = tape.mark();
-                match usual::read(message, tape, options) {
-                    Some(Usual::Call { id, method, params }) if id.is_some() || self.manner.is_none() => {
-                        return self.call(id.map(Id::Int), method, params, batch, out);
-                    }
-                    Some(Usual::Result { id, result }) => {
-                        self.leave_empty(batch, out)?;
-                        return self.reply(id, message, awaited, Reply::Result(result));
-                    }
-                    _ => {}
-                }
-                tape.truncate(mark);
-                json::scan(message, tape, options)
-            }
+            Scan::Json(options) => json::scan(message, tape, options),
             Scan::Cbor(options) => cbor::scan_item(message, 0, tape, options).and_then(|end| {
                 // In a sequence it cannot be: there the item's end is the message's.
                 let whole = end == message.len();
@@ -154,7 +169,7 @@ impl Peer {
     }
 
     /// A request or notification in which nothing is wrong.
-    #[inline]
+    #[inline(always)]
     fn call(
         &mut self,
         id: Option<Id>,

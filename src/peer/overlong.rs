@@ -58,7 +58,7 @@ impl Peer {
                 self.encoding
                     .error(message, &Id::Int(id), INTERNAL_ERROR.code, "Invalid reply", Some(&why))?;
                 self.stats.malformed += 1;
-                self.accept(message, None, awaited, tape, out)
+                self.accept_any(message, None, awaited, tape, out)
             }
             Kind::Stray => {
                 self.stats.malformed += 1; // a reply is never answered

@@ -82,7 +82,7 @@ impl Peer {
                 let error = CodecError::new(ErrorKind::UnexpectedEnd, message.len());
                 self.recover(error, message, None, awaited, tape, out)?
             }
-            false => self.accept(message, None, awaited, tape, out)?,
+            false => self.accept_any(message, None, awaited, tape, out)?,
         };
         let cut = match self.problem {
             Some(Problem::Unreadable(error))

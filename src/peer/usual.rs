@@ -18,6 +18,8 @@ const METHOD: u64 = u64::from_le_bytes(*b"\"method\"");
 const PARAMS: u64 = u64::from_le_bytes(*b"\"params\"");
 const RESULT: u64 = u64::from_le_bytes(*b"\"result\"");
 const ID: u64 = u64::from_le_bytes(*b"\"id\"\0\0\0\0");
+// How most messages begin, in one piece.
+const BEGIN: &[u8; 17] = b"{\"jsonrpc\":\"2.0\",";
 const FOUR: u64 = 0xffff_ffff;
 
 /// What the message says.
@@ -41,7 +43,7 @@ pub(super) enum Usual {
 
 /// Read `message` and scan its params or result to `tape`; `None`, after which the tape may hold a part of it, if it is
 /// for the long way.
-#[inline(never)]
+#[inline(always)]
 pub(super) fn read(message: &[u8], tape: &mut Tape, options: &ScanOptions) -> Option<Usual> {
     let options = ScanOptions {
         max_depth: options.max_depth.checked_sub(1)?, // what is scanned is inside of one more object
@@ -49,6 +51,9 @@ pub(super) fn read(message: &[u8], tape: &mut Tape, options: &ScanOptions) -> Op
     };
     let (mut version, mut id, mut method, mut params, mut result) = (false, None, None, None, None);
     let mut pos = literal(message, 0, b"{")?;
+    if let Some(end) = literal(message, 0, BEGIN) {
+        (version, pos) = (true, end);
+    }
     loop {
         let first = simd::word_at(message, pos).unwrap_or_else(|| last_word(message, pos));
         match first {

@@ -28,7 +28,7 @@ pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
 ///
 /// # Errors
 /// As [`read`], and `EINTR`.
-#[inline]
+#[inline(always)]
 pub fn read_once(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     let length = buffer.len().min(MOST_PER_CALL);
     // SAFETY: as in `read`.

@@ -87,8 +87,17 @@ impl Output {
     ///
     /// # Errors
     /// `WouldBlock` if none are; else what the system says.
+    #[inline(always)]
     pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self.way.get() {
+            Way::Reopened | Way::Plain => fd::write(self.fd.as_fd(), bytes),
+            way => self.write_by(way, bytes),
+        }
+    }
+
+    #[inline(never)]
+    fn write_by(&self, way: Way, bytes: &[u8]) -> io::Result<usize> {
+        match way {
             Way::Reopened | Way::Plain => fd::write(self.fd.as_fd(), bytes),
             Way::Socket => self.send(bytes),
             Way::NoWait => match self.write_no_wait(bytes) {

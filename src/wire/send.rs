@@ -40,7 +40,7 @@ impl Wire {
     ///
     /// # Errors
     /// What `write(2)` says (`BrokenPipe` when nobody reads any more); `TimedOut` as [`Patience`] says; `OutOfMemory`.
-    #[inline]
+    #[inline(always)]
     pub fn send(
         &mut self,
         bytes: &[u8],
@@ -49,7 +49,7 @@ impl Wire {
         patience: Patience,
     ) -> io::Result<bool> {
         let sent = match outbox.is_empty() {
-            true => self.write(bytes)?,
+            true => self.write_here(bytes)?,
             false => 0,
         };
         if sent == bytes.len() && outbox.is_empty() {
@@ -149,16 +149,32 @@ impl Wire {
     ///
     /// # Errors
     /// What `write(2)` says, but for `EAGAIN`; `EPIPE` when the direction is closed.
-    #[inline]
+    #[inline(never)]
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Wire::Descriptors {
-                output: Some(output), ..
-            } => match output.write(bytes) {
+        self.write_here(bytes)
+    }
+
+    /// [`Wire::write`] where every message passes.
+    #[inline(always)]
+    fn write_here(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Wire::Descriptors {
+            output: Some(output), ..
+        } = self
+        {
+            return match output.write(bytes) {
                 Ok(0) if !bytes.is_empty() => Err(io::Error::from_raw_os_error(libc::EIO)),
+                Ok(written) => Ok(written),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-                written => written,
-            },
+                Err(error) => Err(error),
+            };
+        }
+        self.write_elsewhere(bytes)
+    }
+
+    /// The same where there is no descriptor.
+    #[inline(never)]
+    fn write_elsewhere(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
             Wire::Memory { link, side } => {
                 let mut link = link.borrow_mut();
                 if link.closed[1 - *side] {
@@ -172,7 +188,7 @@ impl Wire {
                 link.wake(1 - *side);
                 Ok(bytes.len())
             }
-            Wire::Descriptors { output: None, .. } | Wire::Closed => Err(io::Error::from_raw_os_error(libc::EPIPE)),
+            Wire::Descriptors { .. } | Wire::Closed => Err(io::Error::from_raw_os_error(libc::EPIPE)),
         }
     }
 }

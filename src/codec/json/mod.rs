@@ -91,8 +91,15 @@ pub fn scan_value(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOp
         }
         _ => tape.truncate(mark),
     }
-    // Looking at all strings at once is cheaper. Only here they are looked at one by one, to find which comes first: a
-    // byte that is no UTF-8 or another error.
+    scan_strictly(source, start, tape, options)
+}
+
+/// Looking at all strings at once is cheaper. Only here they are looked at one by one, to find which comes first: a byte
+/// that is no UTF-8 or another error.
+#[cold]
+#[inline(never)]
+fn scan_strictly(source: &[u8], start: usize, tape: &mut Tape, options: &ScanOptions) -> Result<usize, CodecError> {
+    let mark = tape.mark();
     let result = scanner::value::<true>(source, start, tape, options);
     if result.is_err() {
         tape.truncate(mark);

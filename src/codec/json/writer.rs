@@ -53,19 +53,16 @@ pub fn write_float(out: &mut Vec<u8>, value: f64) -> Result<(), ErrorKind> {
     append_number(out, buffer.format_finite(value).as_bytes())
 }
 
-/// Append a short string that needs no escape and no look at its UTF-8, as names do; any other as [`write_str`] does.
+/// Append a string that is most often short and plain, as names are.
 ///
 /// # Errors
 /// As [`write_str`].
 #[inline]
 pub fn write_name(out: &mut Vec<u8>, name: &[u8], utf8: bool) -> Result<(), ErrorKind> {
-    let run = simd::string_run(name, 0);
-    if run.end < name.len() || run.high != 0 {
-        return write_str(out, name, utf8);
+    if simd::append_quoted::<false>(out, name) {
+        return Ok(());
     }
-    append_byte(out, b'"')?;
-    simd::append_short(out, name).map_err(|_| ErrorKind::OutOfMemory)?;
-    append_byte(out, b'"')
+    write_str(out, name, utf8)
 }
 
 /// Append a string with its quotes. `"`, `\` and bytes below 0x20 are escaped (the short way where there is one, else

@@ -63,6 +63,16 @@ pub mod sse2 {
             mask(self.0)
         }
 
+        /// Marks line feeds.
+        #[inline(always)]
+        pub fn line_feed(self) -> u64 {
+            // SAFETY: SSE2 is part of x86_64.
+            #[allow(unused_unsafe)]
+            unsafe {
+                mask(_mm_cmpeq_epi8(self.0, _mm_set1_epi8(b'\n' as i8)))
+            }
+        }
+
         /// Marks bytes other than space, tab, line feed and carriage return.
         #[inline(always)]
         pub fn not_space(self) -> u64 {
@@ -144,6 +154,12 @@ pub mod swar {
         #[inline(always)]
         pub fn high(self) -> u64 {
             self.0 & !LOW
+        }
+
+        /// Marks line feeds.
+        #[inline(always)]
+        pub fn line_feed(self) -> u64 {
+            self.equal(b'\n')
         }
 
         /// Marks bytes other than space, tab, line feed and carriage return.

@@ -56,8 +56,17 @@ impl Builder {
     /// In a raw function; `source` and `job` outlive the builder's use. May raise.
     #[inline]
     pub unsafe fn new(lua: *mut lua_State, job: *const Job, source: &[u8]) -> Self {
+        // SAFETY: by contract.
+        unsafe { Self::over(lua, job, source, keys::push_table(lua)) }
+    }
+
+    /// The same with the key table at stack index `keys`; 0 will do for a value without keys.
+    /// # Safety
+    /// As [`Builder::new`].
+    #[inline]
+    pub unsafe fn over(lua: *mut lua_State, job: *const Job, source: &[u8], keys: c_int) -> Self {
         // SAFETY: by contract; nothing is appended to the tape any more, so its vectors stay where they are.
-        let (keys, tape, state) = unsafe { (keys::push_table(lua), &(*job).tape, (*job).owner) };
+        let (tape, state) = unsafe { (&(*job).tape, (*job).owner) };
         Self {
             lua,
             state,
@@ -128,7 +137,7 @@ impl<const PLAIN: bool> Builder<PLAIN> {
     /// # Safety
     /// The string is one of the tape, which tells where it lies.
     #[inline(always)]
-    unsafe fn bytes<'a>(&self, scratch: bool, offset: usize, len: usize) -> (&'a [u8], usize) {
+    pub(super) unsafe fn bytes<'a>(&self, scratch: bool, offset: usize, len: usize) -> (&'a [u8], usize) {
         let (base, end) = if scratch {
             (self.scratch, self.scratch_len)
         } else {

@@ -10,7 +10,7 @@ use super::chain;
 use super::connection::{check, deadline, kept_deadline, push_deadline};
 use super::receive::{push_event, receive, Got};
 use super::send::{bad_call, check_call, push_closed, push_unread, send_call, Unsent};
-use super::state::{enter, guarded, leave};
+use super::state::{enter, guarded, leave, state};
 use super::walk::Fail;
 use crate::connection::{Urgency, Wait};
 use crate::message::Id;
@@ -28,7 +28,7 @@ pub unsafe extern "C-unwind" fn begin(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         ffi::lua_settop(lua, 5);
-        let conn = check_call(lua, c"call");
+        let conn = check_call(lua, state(lua), c"call");
         let deadline = deadline(lua, 5);
         let job = enter(lua, &marker);
         let urgency = deadline.map_or(Urgency::Now, Urgency::Until);
@@ -71,7 +71,7 @@ pub unsafe extern "C-unwind" fn call(lua: *mut lua_State) -> c_int {
     unsafe {
         let marker = 0u8;
         ffi::lua_settop(lua, 7);
-        let conn = check_call(lua, c"call");
+        let conn = check_call(lua, state(lua), c"call");
         ffi::luaL_checktype(lua, 5, ffi::LUA_TTABLE);
         ffi::luaL_checktype(lua, 6, ffi::LUA_TTABLE);
         ffi::lua_pushthread(lua);

@@ -40,14 +40,20 @@ pub unsafe fn push_request(
     // SAFETY: as the module's proof says. The method's bytes are the job's, which nothing changes while it is live.
     unsafe {
         let top = ffi::lua_gettop(lua);
-        if ffi::lua_gettop(lua) > FEW && ffi::lua_checkstack(lua, 16) == 0 {
+        if top > FEW && ffi::lua_checkstack(lua, 16) == 0 {
             raise(lua, b"fkrpc: the Lua stack is full");
         }
         let state = (*job).owner;
         let source: *const Vec<u8> = &raw const (*job).source;
         let builder = Builder::new(lua, job, &*source);
-        let name: &[u8] = (*job).tape.bytes(method, &*source).unwrap_or_default();
-        keys::push(lua, state, top + 1, name, name.len());
+        let (name, readable) = match method {
+            Node::Str { offset, len } => builder.bytes(false, offset, len),
+            _ => {
+                let name: &[u8] = (*job).tape.bytes(method, &*source).unwrap_or_default();
+                (name, name.len())
+            }
+        };
+        keys::push(lua, state, top + 1, name, readable);
         ffi::lua_pushinteger(lua, slot as i64); // OK because slots are few
         ffi::lua_pushvalue(lua, top + 2);
         if ffi::lua_rawget(lua, handlers) == ffi::LUA_TNIL {
@@ -119,17 +125,26 @@ pub unsafe fn push_reply(lua: *mut lua_State, job: *mut Job, reply: Reply) {
             raise(lua, b"fkrpc: the Lua stack is full");
         }
         let source: *const Vec<u8> = &raw const (*job).source;
+        if let Reply::Result(at) = reply {
+            match (*job).tape.node(at).0 {
+                Node::Null => {
+                    ffi::lua_pushnil(lua);
+                    ffi::lua_pushnil(lua);
+                }
+                Node::Bool(_) | Node::Int(_) | Node::Float(_) | Node::Str { .. } => {
+                    ffi::lua_pushnil(lua); // in the key table's place
+                    Builder::over(lua, job, &*source, 0).push_with_room(at, ROOM);
+                }
+                _ => {
+                    Builder::new(lua, job, &*source).push_with_room(at, ROOM);
+                }
+            }
+            ffi::lua_pushnil(lua);
+            return;
+        }
         let builder = Builder::new(lua, job, &*source);
         match reply {
-            Reply::Result(at) => {
-                match (*job).tape.node(at).0 {
-                    Node::Null => ffi::lua_pushnil(lua),
-                    _ => {
-                        builder.push_with_room(at, ROOM);
-                    }
-                }
-                ffi::lua_pushnil(lua);
-            }
+            Reply::Result(_) => {} // OK because it was above
             Reply::Nothing => {
                 ffi::lua_pushnil(lua);
                 ffi::lua_pushnil(lua);

@@ -8,11 +8,11 @@
 
 use super::builder::Builder;
 use super::encode;
-use super::short;
+
 use super::state::{enter_of, guarded, leave, state, string, Job, State, OPTIONS};
 use super::walk::{Format, Policy};
 use crate::codec::json::{self, ScanOptions};
-use crate::codec::simd::append_known;
+use crate::codec::simd::{append_known, append_quoted};
 use crate::codec::{CodecError, ErrorKind, Excerpt};
 use crate::text;
 use mlua::ffi::{self, lua_State};
@@ -92,7 +92,7 @@ impl Format for Json {
     }
     #[inline(always)]
     fn string(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
-        if short::append::<false>(out, bytes) {
+        if append_quoted::<false>(out, bytes) {
             return Ok(());
         }
         json::writer::write_str(out, bytes, self.utf8)
@@ -118,7 +118,7 @@ impl Format for Json {
     }
     #[inline(always)]
     fn key(self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorKind> {
-        if short::append::<true>(out, bytes) {
+        if append_quoted::<true>(out, bytes) {
             return Ok(());
         }
         json::writer::write_str(out, bytes, self.utf8)?;

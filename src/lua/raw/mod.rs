@@ -47,7 +47,6 @@ pub mod round;
 pub mod scalars;
 pub mod send;
 pub mod services;
-pub mod short;
 pub mod slice;
 pub mod socket;
 pub mod soft_hook;

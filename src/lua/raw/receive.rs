@@ -337,8 +337,10 @@ pub unsafe fn call_result(
         let got = receive(lua, conn, job, 2, wait);
         let (code, text): (&[u8], &[u8]) = match got {
             Got::Reply(_) => {
-                ffi::lua_pushnil(lua);
-                ffi::lua_replace(lua, top + 1); // what `receive` left below
+                if ffi::lua_type(lua, top + 1) != ffi::LUA_TNIL {
+                    ffi::lua_pushnil(lua);
+                    ffi::lua_replace(lua, top + 1); // what `receive` left below
+                }
                 return 3;
             }
             Got::Request(slot) => {

@@ -16,7 +16,6 @@ use super::walk::Fail;
 use crate::codec::ErrorKind;
 use crate::connection::{Urgency, Wait};
 use crate::message::{standard_message, Id, INTERNAL_ERROR, SERVER_ERROR};
-use crate::slots::Slot;
 use crate::sys::stderr;
 use crate::text;
 use mlua::ffi::{self, lua_State};
@@ -30,10 +29,16 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
     unsafe {
         let slot = usize::try_from(ffi::lua_tointeger(lua, 3)).unwrap_or(0);
         // A handler that ends with `return text:gsub(...)` has a second value and has not failed.
-        let nothing = ffi::lua_type(lua, 4) <= ffi::LUA_TNIL;
+        let kind = ffi::lua_type(lua, 4);
+        let nothing = kind <= ffi::LUA_TNIL;
         let failed = nothing && ffi::lua_type(lua, 5) > ffi::LUA_TNIL;
         let cancelled = nothing && !failed && (*conn).core.peer.is_cancelled(slot);
-        let mut encoder = Encoder::prepare(lua, conn, job, (*conn).policy);
+        // What many results are: nothing has to be walked through.
+        let boolean = (kind == ffi::LUA_TBOOLEAN).then(|| ffi::lua_toboolean(lua, 4) != 0);
+        let mut encoder = match boolean {
+            Some(_) => None,
+            None => Some(Encoder::prepare(lua, conn, job, (*conn).policy)),
+        };
         let base = ffi::lua_gettop(lua);
         let mut clean = false;
         let done = guarded(|| -> Result<(), ErrorKind> {
@@ -44,27 +49,27 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
                 }
                 return Ok(());
             }
-            let written = if failed {
-                write_error(lua, conn, job, &mut encoder, slot)
-            } else if cancelled {
-                Ok((*core).peer.write_cancelled(slot, &mut (*job).out)?)
-            } else {
-                write_result(lua, conn, job, &mut encoder, slot)
+            let written = match &mut encoder {
+                Some(encoder) if failed => write_error(lua, conn, job, encoder, slot),
+                Some(_) if cancelled => Ok((*core).peer.write_cancelled(slot, &mut (*job).out)?),
+                Some(encoder) => write_result(lua, conn, job, encoder, slot),
+                None => Ok(write_boolean(conn, job, boolean == Some(true), slot)?),
             };
-            let Some(slot) = (*core).peer.release(slot) else {
-                (*job).out.clear();
-                return Ok(()); // it has been answered before
-            };
-            (*core).peer.stats.errors_sent += u64::from(failed || written.is_err());
             clean = !failed && written.is_ok(); // then the walk has left nothing
+            let unwritten = written.is_err();
             if let Err(fail) = written {
-                unanswerable(lua, conn, job, &slot, fail)?;
+                unanswerable(lua, conn, job, slot, fail)?;
             }
             let out = &mut (*job).out;
-            if cancelled && out.is_empty() && slot.batch.is_none() {
+            let Some(batch) = (*core).peer.release(slot) else {
+                out.clear();
+                return Ok(()); // it has been answered before
+            };
+            (*core).peer.stats.errors_sent += u64::from(failed || unwritten);
+            if cancelled && out.is_empty() && batch.is_none() {
                 return Ok(()); // it is not answered
             }
-            (*core).peer.deliver(slot.batch, 0, out)?;
+            (*core).peer.deliver(batch, 0, out)?;
             let _ = (*core).send(out, Urgency::Now); // a broken connection shows at the next wait
             out.clear();
             Ok(())
@@ -77,6 +82,18 @@ unsafe fn answer(lua: *mut lua_State, conn: *mut Conn, job: *mut Job) {
             Ok(Err(_)) => raise(lua, b"fkrpc: not enough memory for a reply"),
             Err(panic) => panic.raise(lua),
         }
+    }
+}
+
+unsafe fn write_boolean(conn: *mut Conn, job: *mut Job, value: bool, slot: usize) -> Result<(), ErrorKind> {
+    // SAFETY: as `answer`.
+    unsafe {
+        let encoding = (*conn).core.peer.encoding;
+        let id = (*conn).core.peer.id(slot).unwrap_or(&Id::Null);
+        let out = &mut (*job).out;
+        encoding.begin_result(out, id, true)?;
+        encoding.boolean(out, value)?;
+        encoding.end(out)
     }
 }
 
@@ -154,11 +171,15 @@ unsafe fn unanswerable(
     lua: *mut lua_State,
     conn: *mut Conn,
     job: *mut Job,
-    slot: &Slot,
+    slot: usize,
     fail: Fail,
 ) -> Result<(), ErrorKind> {
-    // SAFETY: as `answer`; after a failed hook its error is on top of the stack.
+    // SAFETY: as `answer`; after a failed hook its error is on top of the stack. The id is borrowed while only the
+    // job's output is written.
     unsafe {
+        let Some(id) = (*conn).core.peer.id(slot) else {
+            return Ok(()); // it has been answered before
+        };
         let why = if fail == Fail::Hook && ffi::lua_type(lua, -1) == ffi::LUA_TSTRING {
             text::joined(&[b"encoding hook failed: ", string(lua, -1)])
         } else {
@@ -168,13 +189,7 @@ unsafe fn unanswerable(
         let encoding = (*conn).core.peer.encoding;
         let out = &mut (*job).out;
         out.clear();
-        encoding.begin_error(
-            out,
-            &slot.id,
-            INTERNAL_ERROR.code,
-            INTERNAL_ERROR.message.as_bytes(),
-            true,
-        )?;
+        encoding.begin_error(out, id, INTERNAL_ERROR.code, INTERNAL_ERROR.message.as_bytes(), true)?;
         encoding.text(out, &why)?;
         encoding.end_error(out)
     }
@@ -228,7 +243,10 @@ pub unsafe extern "C-unwind" fn step(lua: *mut lua_State) -> c_int {
     let marker = 0u8;
     // SAFETY: see the module's proof.
     unsafe {
-        ffi::lua_settop(lua, 5);
+        // With one result, as most handlers have, there is no value at index 5, which is as good as nil.
+        if ffi::lua_gettop(lua) != 4 {
+            ffi::lua_settop(lua, 5);
+        }
         let owner = state(lua);
         let conn = check_of(lua, owner, 1);
         if ffi::lua_type(lua, 2) != ffi::LUA_TTABLE {

@@ -6,11 +6,11 @@
 //! [`Encoder`] and the reason for a failure own nothing (asserted below).
 
 use super::chain;
-use super::connection::{check, deadline, params_policy, Conn, WireFormat};
+use super::connection::{check, check_of, deadline, params_policy, Conn, WireFormat};
 use super::guard::Panic;
 use super::path;
 use super::receive::call_result;
-use super::state::{enter, guarded, leave, string, Job};
+use super::state::{enter, enter_of, guarded, leave, state, string, Job, State};
 use super::walk::{Fail, Policy, Walk};
 use crate::codec::ErrorKind;
 use crate::connection::{self, Urgency};
@@ -137,11 +137,14 @@ pub(super) unsafe fn send_call(
 }
 
 /// Check `connection, handlers, method, params` and return the connection.
-pub(super) unsafe fn check_call(lua: *mut lua_State, name: &std::ffi::CStr) -> *mut Conn {
+#[inline(never)]
+pub(super) unsafe fn check_call(lua: *mut lua_State, owner: *mut State, name: &std::ffi::CStr) -> *mut Conn {
     // SAFETY: nothing is owned; raises on wrong arguments. The prelude counts `self` as argument 0, hence the texts.
     unsafe {
-        let conn = check(lua, 1);
-        ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
+        let conn = check_of(lua, owner, 1);
+        if ffi::lua_type(lua, 2) != ffi::LUA_TTABLE {
+            ffi::luaL_checktype(lua, 2, ffi::LUA_TTABLE);
+        }
         if ffi::lua_type(lua, 3) != ffi::LUA_TSTRING {
             let got = ffi::lua_typename(lua, ffi::lua_type(lua, 3));
             bad_argument(
@@ -256,10 +259,15 @@ pub unsafe extern "C-unwind" fn request(lua: *mut lua_State) -> c_int {
     let marker = 0u8;
     // SAFETY: see the module's proof.
     unsafe {
-        ffi::lua_settop(lua, 5);
-        let conn = check_call(lua, c"call");
-        let deadline = deadline(lua, 5);
-        let job = enter(lua, &marker);
+        // Without a timeout, as most calls are, there is no value at index 5, which is as good as nil.
+        let given = ffi::lua_gettop(lua);
+        if given != 4 {
+            ffi::lua_settop(lua, 5);
+        }
+        let owner = state(lua);
+        let conn = check_call(lua, owner, c"call");
+        let deadline = if given == 4 { None } else { deadline(lua, 5) };
+        let job = enter_of(lua, owner, &marker);
         let urgency = deadline.map_or(Urgency::Now, Urgency::Until);
         let count = match send_call(lua, conn, job, true, urgency) {
             Ok(id) => call_result(lua, conn, job, id, deadline),
@@ -293,8 +301,9 @@ pub unsafe extern "C-unwind" fn notify(lua: *mut lua_State) -> c_int {
     // SAFETY: see the module's proof.
     unsafe {
         ffi::lua_settop(lua, 4);
-        let conn = check_call(lua, c"notify");
-        let job = enter(lua, &marker);
+        let owner = state(lua);
+        let conn = check_call(lua, owner, c"notify");
+        let job = enter_of(lua, owner, &marker);
         let sent = send_call(lua, conn, job, false, Urgency::Later);
         chain::waited(); // the pipe may have been full
         let count = match sent {

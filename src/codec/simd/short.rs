@@ -2,9 +2,6 @@
 //!
 //! It refuses what is longer than 16 bytes or holds anything but plain ASCII, and memory that is not there yet: the
 //! writer of all strings (`json::writer::write_str`) does that.
-//!
-//! # What may raise
-//! Nothing: no Lua function is called. It appends to a job's output, in a walk that is guarded.
 
 /// Longest string that is written here.
 const LONGEST: usize = 16;
@@ -28,7 +25,7 @@ fn has_special(word: u64) -> bool {
 
 /// Append `bytes` in quotes, with a colon behind if `KEY`; `false` (and nothing appended) if it is not for here.
 #[inline(always)]
-pub fn append<const KEY: bool>(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
+pub fn append_quoted<const KEY: bool>(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     let len = bytes.len();
     if len > LONGEST || out.capacity() - out.len() < ROOM {
         return false;
@@ -100,7 +97,7 @@ mod tests {
     fn appended<const KEY: bool>(bytes: &[u8]) -> Option<Vec<u8>> {
         let mut out = Vec::with_capacity(64);
         out.extend_from_slice(b"before");
-        let done = append::<KEY>(&mut out, bytes);
+        let done = append_quoted::<KEY>(&mut out, bytes);
         assert!(out.starts_with(b"before"));
         if !done {
             assert_eq!(out, b"before");
@@ -144,7 +141,7 @@ mod tests {
         let mut out = Vec::with_capacity(ROOM);
         out.resize(out.capacity() - ROOM + 1, b' ');
         let before = out.len();
-        assert!(!append::<true>(&mut out, b"a"));
+        assert!(!append_quoted::<true>(&mut out, b"a"));
         assert_eq!(out.len(), before);
     }
 }
