@@ -285,6 +285,14 @@ describe("cbor.decode", function()
     assert.error_matches(function() cbor.new({ depth = 1001 }) end, "'depth'")
     assert.error_matches(function() cbor.new({ tag = {} }) end, "unknown option 'tag'")
     assert.error_matches(function() cbor.new({ tags = 1 }) end, "'tags' must be a table")
+    for _, wrong in ipairs({ { tags = { x = print } }, { tags = { [1.5] = print } }, { tags = { [-1] = print } },
+      { tags = { [1] = "x" } }, { simple = { x = 1 } }, { simple = { [256] = 1 } } }) do
+      local fine, message = pcall(function() cbor.new(wrong) error("taken") end)
+      assert.is_false(fine)
+      local said = "^[^:]*spec/cbor_spec.lua:%d+: fkrpc.cbor.new: option '" .. next(wrong) .. "'"
+      assert.truthy(message:find(said), message)
+    end
+    cbor.new({ tags = { [0] = print, [2 ^ 53] = print }, simple = { [0] = 1, [23] = 2, [255] = 3 } })
     assert.error_matches(function() cbor.new({ integral = 1 }) end, "'integral' must be a boolean")
   end)
 end)

@@ -133,7 +133,7 @@ describe("a broken frame", function()
     assert_goes_on("stray bytes")
     assert_goes_on("Content-Length: many\r\n\r\n{}")
     assert_goes_on("Content-Type: text/plain\r\n\r\n" .. CALL)
-    assert_goes_on(CALL .. "\n")
+    assert_goes_on(CALL .. "\n", "looks like JSON")
     assert_goes_on(header("{]"), "unexpected character")
   end)
 

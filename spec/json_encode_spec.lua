@@ -174,16 +174,16 @@ describe("a Lua value is refused with its path", function()
   end)
 
   it("when a key is neither a string nor a number", function()
-    refused({ a = { [true] = 1 } }, "a: cannot encode a boolean as a key")
-    refused({ [{}] = 1 }, "cannot encode a table as a key")
-    refused(fkrpc.object({ [print] = 1 }), "cannot encode a function as a key")
+    refused({ a = { [true] = 1 } }, "a[true]: a table key must be a string or a number, not a boolean")
+    refused({ [{}] = 1 }, "[?]: a table key must be a string or a number, not a table")
+    refused(fkrpc.object({ [print] = 1 }), "[?]: a table key must be a string or a number, not a function")
   end)
 
   it("when a string is no UTF-8", function()
     local message = 'string is not valid UTF-8 (set strings = "bytes" to send raw bytes)'
     refused("\255", message)
     refused({ a = { "fine", "\195" } }, "a[2]: " .. message)
-    refused({ a = { ["\237\160\128"] = 1 } }, "a: " .. message)
+    refused({ a = { ["\237\160\128"] = 1 } }, [[a["\xed\xa0\x80"] (as a key): ]] .. message)
   end)
 
   it("in which odd keys are quoted and long ones cut", function()
@@ -210,5 +210,43 @@ describe("json.encode", function()
   it("gives back what decode read", function()
     local text = '{"list":[1,2.5,"x",null,true,[],{}]}'
     assert.equal(text, json.encode(json.decode(text)))
+  end)
+end)
+
+describe("an argument that would be ignored", function()
+  local REFUSED = "no options are taken here: new{ ... } of the same module makes a codec that has them"
+
+  it("as a table of options is a mistake", function()
+    local cbor = fkrpc.cbor
+    for _, codec in ipairs({ json, json.new({ indent = 2 }), cbor, cbor.new({ sorted = true }) }) do
+      assert.error_matches(function() codec.encode({}, { indent = 2 }) end, REFUSED, 1, true)
+      assert.error_matches(function() codec.decode("1", { big = "float" }) end, REFUSED, 1, true)
+      assert.error_matches(function() codec.decode("1", 1, { big = "float" }) end, REFUSED, 1, true)
+      assert.error_matches(function() codec.encode() end, "value expected", 1, true)
+    end
+  end)
+
+  it("as what other functions return besides, or as an index, is none", function()
+    assert.equal('"b"', (fkrpc.json.encode(("a"):gsub("a", "b"))))
+    assert.equal("1", (fkrpc.json.encode(1, nil)))
+    assert.equal("null", (fkrpc.json.encode(nil, "message")))
+    assert.equal(1, (fkrpc.json.decode("1", nil)))
+    assert.equal("\1", (fkrpc.cbor.encode(1, 2, 3)))
+  end)
+end)
+
+describe("a key that cannot be written", function()
+  it("is named with its place, also where the mistake is in its bytes", function()
+    local _, message = fkrpc.json.encode({ a = { b = { ["x\255"] = 1 } } })
+    assert.equal([[a.b["x\xff"] (as a key): string is not valid UTF-8 (set strings = "bytes" to send raw bytes)]],
+      message)
+    _, message = fkrpc.json.new({ sorted = true }).encode({ a = { [false] = 1 } })
+    assert.equal("a[false]: a table key must be a string or a number, not a boolean", message)
+    _, message = fkrpc.cbor.encode({ a = { [print] = 1 } })
+    assert.equal("a[?] (as a key): cannot encode a function", message)
+    local fine, raised = pcall(function() fkrpc.pair():notify("x", { a = { [true] = 1 } }) end)
+    assert.is_false(fine)
+    local said = "params.a[true]: a table key must be a string or a number, not a boolean"
+    assert.truthy(raised:find(said, 1, true), raised)
   end)
 end)

@@ -98,4 +98,52 @@ describe("a pool that forks its children", function()
     assert.truthy(events.last.failed.reason:find("does not load", 1, true), events.last.failed.reason)
     assert.equal(before, pool:must("pid"))
   end)
+
+  -- The state of a process as proc(5) names it; nil when it is gone.
+  local function state_of(pid)
+    local file = io.open("/proc/" .. pid .. "/stat")
+    local text = file and file:read("*a")
+    if file then file:close() end
+    return text and text:match("^.*%) (%a)")
+  end
+
+  it("goes on with all else while the loaded program hangs, and loads it again", function()
+    local pool = start({ size = 2, restart = { max = 20, backoff = { 0.01, 0.01 } } })
+    assert.is_true(pool:wait(pools.DEADLINE))
+    local events, ticks, answered = pools.events(pool), 0, 0
+    local zygote = pool:info().zygote.pid
+    os.execute("kill -STOP " .. zygote)
+    os.execute("kill -9 " .. pools.pids(pool, "ready")[1])
+    pools.until_true(pool, function() return events.died == 1 end, "the child's end")
+    local ticker = pool.loop:every(0.01, function()
+      if state_of(zygote) ~= "T" then return end
+      ticks = ticks + 1
+      if pool:call("pid") then answered = answered + 1 end
+    end)
+    pools.until_true(pool, function() return state_of(zygote) ~= "T" and #pools.pids(pool, "ready") == 2 end,
+      "another zygote")
+    ticker:cancel()
+    assert.truthy(ticks > 5, ticks)
+    assert.equal(ticks, answered)
+    assert.not_equal(zygote, pool:info().zygote.pid)
+  end)
+
+  it("takes the copy when it is there after all, and leaves none behind", function()
+    local pool = start({ size = 1, restart = { max = 20, backoff = { 0.01, 0.01 } } })
+    assert.is_true(pool:wait(pools.DEADLINE))
+    local events = pools.events(pool)
+    local zygote = pool:info().zygote.pid
+    os.execute("kill -STOP " .. zygote)
+    os.execute("kill -9 " .. pools.pids(pool, "ready")[1])
+    pools.until_true(pool, function() return events.died == 1 end, "the child's end")
+    pool.loop:sleep(0.1)
+    os.execute("kill -CONT " .. zygote)
+    assert.is_true(pool:wait(pools.DEADLINE))
+    assert.is_number(pool:must("pid"))
+    os.execute("kill -STOP " .. zygote .. " 2>/dev/null; kill -9 " .. pools.pids(pool, "ready")[1])
+    pools.until_true(pool, function() return events.died == 2 end, "the child's end")
+    pool.loop:sleep(0.1)
+    pool:close() -- with a copy that was asked for
+    assert.is_nil(state_of(zygote))
+  end)
 end)

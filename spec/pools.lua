@@ -75,7 +75,7 @@ end
 --- Count events of a pool by name; the last one of each, too.
 function pools.events(pool)
   local seen = { last = {} }
-  for _, name in ipairs({ "started", "ready", "recycled", "stopped", "died", "failed" }) do
+  for _, name in ipairs({ "started", "ready", "recycled", "stopped", "hung", "died", "failed" }) do
     seen[name] = 0
     pool:on(name, function(event)
       seen[name] = seen[name] + 1

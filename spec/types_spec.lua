@@ -201,6 +201,7 @@ describe("the definitions of what functions return", function()
   it("name the fields of stats()", function()
     local stats = fkrpc.pair({ latency = true }):stats()
     stats.last_method = false -- a child's
+    stats.mismatch = false -- of two ends that do not understand each other
     assert.same(sorted(stats), sorted(classes["fkrpc.stats"].fields))
     assert.same(sorted(stats.latency), sorted(classes["fkrpc.latencies"].fields))
     assert.same(sorted(stats.latency.calls), sorted(classes["fkrpc.latency"].fields))
@@ -217,7 +218,7 @@ describe("the definitions of what functions return", function()
     local exit = assert(started:wait(60))
     assert.equal(3, exit.code)
     assert.equal(exit, started.certificate)
-    exit.signal, exit.oom = false, false
+    exit.signal, exit.oom, exit.hung = false, false, false
     assert.same(sorted(exit), sorted(classes["fkrpc.certificate"].fields))
   end)
 

@@ -100,6 +100,8 @@ pub struct Connection {
     hurry: Option<i64>,
     hurried: i64,
     ended: bool,
+    /// So many bytes have come of a message in whose middle the stream ended.
+    cut: usize,
     stopping: bool,
     reported: u64,
 }
@@ -123,9 +125,16 @@ impl Connection {
             hurry: None,
             hurried: 0,
             ended: false,
+            cut: 0,
             stopping: false,
             reported: 0,
         }
+    }
+
+    /// How many bytes have come of the message in whose middle the stream ended, if it did.
+    #[must_use]
+    pub fn cut_off(&self) -> usize {
+        self.cut
     }
 
     /// Make the next wait that awaits no reply return [`Event::Stopped`].
@@ -306,7 +315,8 @@ impl Connection {
                 tape.reset();
                 self.peer.accept(source, batch, awaited, tape, out)?
             }
-            Ok(None) if !self.ended => return Ok(None),
+            // Of the beginning of a message nothing can be said, but where none was understood yet.
+            Ok(None) if !self.ended && (self.peer.inbox.is_empty() || !self.peer.may_be_foreign()) => return Ok(None),
             other => match self.odd(other, awaited, source, tape, out)? {
                 Some(incoming) => incoming,
                 None => return Ok(None),
@@ -319,9 +329,13 @@ impl Connection {
             self.report(source);
         }
         if !out.is_empty() {
+            let open = self.broken.is_none();
             let sent = self.send(out, Urgency::Now);
             out.clear();
             if sent.is_err() {
+                if self.ended && open {
+                    self.broken = None; // the other end has closed, and that is how the conversation ends
+                }
                 return Ok(Some(Incoming::Handled)); // the loop sees that the connection is broken, when all is read
             }
         }

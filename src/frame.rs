@@ -62,8 +62,10 @@ pub struct Inbox {
     skipping: bool,
     /// Framings with a prefix: what comes next.
     next: prefix::Next,
-    /// The first bytes of the message that was refused last for its length.
+    /// The first bytes of the message that was refused last for its length, or its header.
     pub(crate) overlong: Vec<u8>,
+    /// That was no message, but text or another protocol, or a part of a length.
+    pub(crate) implausible: bool,
 }
 
 impl Inbox {
@@ -82,6 +84,7 @@ impl Inbox {
             skipping: false,
             next: prefix::Next::default(),
             overlong: Vec::new(),
+            implausible: false,
         }
     }
 
@@ -99,6 +102,12 @@ impl Inbox {
     #[must_use]
     pub fn is_over_limit(&self) -> bool {
         self.len() > self.limit
+    }
+
+    /// Whether the bytes that are here are the beginning of a message, with whatever belongs before it.
+    #[must_use]
+    pub fn is_at_start(&self) -> bool {
+        !self.skipping && self.next == prefix::Next::Prefix
     }
 
     /// Bytes received and not taken.
@@ -260,7 +269,8 @@ impl Inbox {
         self.take(n.min(self.len()), 0, bytes)
     }
 
-    /// At the end of the stream: what is left, if it can be a message. A last line needs no line end.
+    /// At the end of the stream: what is left, if it can be a message. A last line needs no line end; of any other
+    /// message it is a part, which its reader will find broken.
     ///
     /// # Errors
     /// `OutOfMemory`.
@@ -268,7 +278,7 @@ impl Inbox {
         if self.framing.has_prefix() {
             return self.prefixed_rest(message);
         }
-        if self.framing != Framing::Line || self.is_empty() || self.skipping {
+        if self.is_empty() || self.skipping {
             return Ok(false);
         }
         self.take(self.len(), 0, message).map(|()| true)

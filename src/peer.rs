@@ -15,6 +15,7 @@
 mod accept;
 mod batch;
 pub mod cancel;
+mod foreign;
 mod last;
 mod overlong;
 mod problem;
@@ -23,6 +24,7 @@ mod recover;
 mod timing;
 mod usual;
 
+pub use foreign::Foreign;
 pub use problem::{Garbage, Problem};
 
 use crate::codec::tape::Node;
@@ -172,6 +174,8 @@ pub struct Peer {
     latency: Vec<Latency>,
     /// Why the last message led nowhere, until somebody takes it to log it.
     pub problem: Option<Problem>,
+    /// What the other end was seen to speak, where that is not what is spoken here.
+    mismatch: Option<Foreign>,
 }
 
 /// Ids go from 1 to this and start over, as FreeKill's do: they stay small on the wire.
@@ -213,6 +217,7 @@ impl Peer {
             stats: Stats::default(),
             latency: Vec::new(),
             problem: None,
+            mismatch: None,
         }
     }
 

@@ -337,6 +337,7 @@ function peer:receive_raw(timeout) end
 ---@field unhandled integer notifications that nobody handled
 ---@field malformed integer what could not be read or is no valid message
 ---@field garbage integer what could not be read at all, among these
+---@field mismatch? string what the other end sent, where that looks like another codec, framing or other keys, and nothing else came
 ---@field errors_received integer replies that were errors, among `replies`
 ---@field bytes_received integer all bytes that were read
 ---@field sent integer messages sent, a batch of answers once
@@ -384,6 +385,7 @@ local child = {}
 ---@field reason string all of it in one line
 ---@field method? string what was called when it ended
 ---@field stderr? string the last it has written there, up to 64 KiB, where that is kept
+---@field hung? string why a pool has killed it, if it did (option `hang_timeout`)
 ---@field oom? string what hints at a want of memory
 ---@field user number CPU seconds, of it and the children it waited for
 ---@field system number CPU seconds in the kernel, likewise

@@ -21,11 +21,14 @@ impl Connection {
         out: &mut Vec<u8>,
     ) -> Result<Option<Incoming>, ErrorKind> {
         match next {
-            Ok(_) if self.peer.inbox.rest(source).map_err(|error| error.kind)? => {
+            Ok(_) if self.ended && self.peer.inbox.rest(source).map_err(|error| error.kind)? => {
                 self.record(Direction::In, source);
                 tape.reset();
-                self.peer.accept_any(source, None, awaited, tape, out).map(Some)
+                let (incoming, cut) = self.peer.accept_last(source, awaited, tape, out)?;
+                self.cut = cut;
+                Ok(Some(incoming))
             }
+            Ok(_) if self.peer.may_be_foreign() && !self.peer.inbox.is_empty() => self.peer.stalled(source, out),
             Ok(_) => Ok(None),
             Err(error) if error.kind == ErrorKind::OutOfMemory => Err(error.kind),
             Err(error) => self.peer.broken(error, awaited, source, tape, out).map(Some),

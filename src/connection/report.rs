@@ -2,7 +2,7 @@
 //!
 //! It refuses to log each of them: a stream of garbage would fill the disk.
 
-use super::Connection;
+use super::{Connection, Event};
 use crate::peer::Problem;
 use crate::sys::stderr;
 use crate::text;
@@ -14,6 +14,23 @@ impl Connection {
         self.peer.stats.unhandled += 1;
         self.peer.problem = Some(Problem::Unhandled);
         self.report(message);
+    }
+
+    /// Why a call gets no reply, in words that say more than the event; "" where there are none.
+    #[cold]
+    #[must_use]
+    pub fn explain(&self, event: Event) -> String {
+        let what = match event {
+            Event::Closed => return text::copy(self.broken.as_deref().unwrap_or_default()),
+            Event::Eof => "the other end closed the connection before it replied",
+            _ => "no reply within the call's timeout",
+        };
+        match self.peer.mismatch() {
+            Some(foreign) if matches!(event, Event::Eof | Event::TimedOut) => {
+                text::string(format_args!("{what}; it sent {}", foreign.text()))
+            }
+            _ => String::new(),
+        }
     }
 
     /// Messages that lead nowhere are never dropped in silence: the first, second, fourth, eighth ... is logged.

@@ -86,9 +86,14 @@ impl Inbox {
     /// At the end of the stream: the message that is here in part, which its reader will find broken.
     pub(super) fn prefixed_rest(&mut self, message: &mut Vec<u8>) -> Result<bool, CodecError> {
         let in_message = matches!(self.next, Next::Message(_) | Next::TooLong(_) | Next::Header(_));
-        if !in_message && (self.next != Next::Prefix || self.bytes().trim_ascii().is_empty()) {
+        let left = match self.framing {
+            Framing::Length => self.bytes(),
+            _ => self.bytes().trim_ascii(), // empty lines may come before a header
+        };
+        if !in_message && (self.next != Next::Prefix || left.is_empty()) {
             return Ok(false);
         }
+        self.implausible = self.framing == Framing::Length && self.next == Next::Prefix;
         self.next = Next::Anything; // the rest of what will never be whole
         self.take(self.len(), 0, message).map(|()| true)
     }
@@ -98,10 +103,18 @@ impl Inbox {
         let Some(prefix) = self.bytes().first_chunk::<4>() else {
             return Ok(false);
         };
-        let length = u32::from_be_bytes(*prefix);
-        self.consume(4);
         // OK because a length that does not fit is above any limit.
-        self.begin(usize::try_from(length).unwrap_or(usize::MAX)).map(|()| true)
+        let length = usize::try_from(u32::from_be_bytes(*prefix)).unwrap_or(usize::MAX);
+        if length > self.limit && length >= TEXT {
+            self.keep_head();
+            self.implausible = true;
+            self.next = Next::Prefix;
+            self.consume(self.len());
+            return Err(CodecError::new(ErrorKind::TooLarge, self.limit));
+        }
+        self.consume(4);
+        self.begin(length);
+        Ok(true)
     }
 
     /// Take a line of a header; `false` if it is not all here.
@@ -127,7 +140,8 @@ impl Inbox {
             (Line::Other, _) => Next::Header(known),
             (Line::Empty, Next::Header(Some(length))) => {
                 self.consume(self.searched - self.start);
-                return self.begin(length).map(|()| true);
+                self.begin(length);
+                return Ok(true);
             }
             (Line::Empty, Next::Header(None)) | (Line::Broken, _) => return Err(self.broken_header()),
             (Line::Empty, next) => {
@@ -139,23 +153,16 @@ impl Inbox {
     }
 
     /// A message of this length follows, if that is no more than it may be.
-    fn begin(&mut self, length: usize) -> Result<(), CodecError> {
-        if length <= self.limit {
-            self.next = Next::Message(length);
-            return Ok(());
-        }
-        if self.framing == Framing::Length && length >= TEXT {
-            self.overlong.clear();
-            self.next = Next::Prefix;
-            self.consume(self.len());
-            return Err(CodecError::new(ErrorKind::TooLarge, self.limit));
-        }
-        self.next = Next::TooLong(length);
-        Ok(())
+    fn begin(&mut self, length: usize) {
+        self.next = match length <= self.limit {
+            true => Next::Message(length),
+            false => Next::TooLong(length),
+        };
     }
 
     /// Go on with whatever may be the next header, which can lie in what was taken for this one.
     fn broken_header(&mut self) -> CodecError {
+        self.keep_head();
         self.consume(1);
         self.next = Next::Anything;
         CodecError::new(ErrorKind::InvalidHeader, 0)

@@ -32,20 +32,26 @@ impl Inbox {
 
     /// The message at the front is too long.
     pub(super) fn pass_over(&mut self) {
-        self.overlong.clear();
-        if self.framing == Framing::CborSequence && self.item.needed() > PLAUSIBLE {
+        self.keep_head();
+        if self.is_implausible() {
+            self.implausible = true;
             return self.drop_all();
         }
-        self.keep_head();
         self.searched = self.start;
         self.skipping = true;
         self.skip();
     }
 
-    /// Keep the first bytes of the message at the front, which is too long: they may tell whose it is.
+    /// Whether what is at the front claims to be an item longer than anybody sends.
+    pub(super) fn is_implausible(&self) -> bool {
+        self.framing == Framing::CborSequence && self.item.needed() > PLAUSIBLE
+    }
+
+    /// Keep the first bytes of the message at the front, which cannot be taken: they may tell whose it is.
     pub(super) fn keep_head(&mut self) {
         let head = &self.bytes[self.start..self.end.min(self.start + HEAD)];
         self.overlong.clear();
+        self.implausible = false;
         if self.overlong.try_reserve_exact(head.len()).is_ok() {
             self.overlong.extend_from_slice(head);
         }

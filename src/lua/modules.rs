@@ -54,6 +54,7 @@ const PARENT: &[Module] = modules![
     "pool/member",
     "pool/restart",
     "pool/recycle",
+    "pool/hang",
     "pool/report",
     "pool/control",
     "pool/prefork",

@@ -72,7 +72,10 @@ impl Peer {
                     self.open_batch(message, tape, first, end, count)?;
                     Ok(Incoming::Handled)
                 }
-                _ => self.refuse(INVALID_REQUEST, Id::Null, "a message must be an object", batch, out),
+                _ => match self.foreign_item(message) {
+                    Some(foreign) => self.foreign_garbage(foreign, batch, out),
+                    None => self.refuse(INVALID_REQUEST, Id::Null, "a message must be an object", batch, out),
+                },
             };
         };
         match envelope.method {
@@ -83,6 +86,9 @@ impl Peer {
             // A result of nothing, left out. Refusing it would send an error under an id that may be one of theirs.
             None if self.is_pending(tape, &envelope) => self.response(message, tape, &envelope, batch, awaited, out),
             None => {
+                if let Some(foreign) = self.foreign_item(message) {
+                    return self.foreign_garbage(foreign, batch, out);
+                }
                 let id = read_id(tape, message, envelope.id)?.flatten().unwrap_or(Id::Null);
                 self.refuse(
                     INVALID_REQUEST,

@@ -39,8 +39,14 @@ impl Peer {
         out: &mut Vec<u8>,
     ) -> Result<Incoming, ErrorKind> {
         *message = std::mem::take(&mut self.inbox.overlong);
+        if let Some(foreign) = self.foreign(message, self.inbox.implausible) {
+            return self.foreign_garbage(foreign, None, out);
+        }
         tape.reset();
-        let kind = self.kind(message, tape)?;
+        let kind = match self.inbox.implausible {
+            true => Kind::Other, // it is no message, whatever it looks like
+            false => self.kind(message, tape)?,
+        };
         tape.reset();
         let incoming = match kind {
             Kind::Reply(id) => {

@@ -2,6 +2,7 @@
 //!
 //! It refuses to log: whoever carries the bytes does.
 
+use super::foreign::Foreign;
 use crate::codec::CodecError;
 use std::fmt;
 
@@ -10,6 +11,10 @@ use std::fmt;
 pub enum Problem {
     /// It cannot be decoded.
     Unreadable(CodecError),
+    /// The end of the stream has cut it off.
+    CutOff(CodecError),
+    /// It looks like what another option would read.
+    Foreign(Foreign),
     /// It is longer than this many bytes, and was passed over.
     TooLarge(usize),
     /// It is decoded, but no message of JSON-RPC.
@@ -24,6 +29,8 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::Unreadable(error) => write!(f, "a message that cannot be read ({error})"),
+            Problem::CutOff(error) => write!(f, "a message in whose middle the stream ended ({error})"),
+            Problem::Foreign(foreign) => f.write_str(foreign.text()),
             Problem::TooLarge(limit) => write!(f, "a message longer than {limit} bytes (option max_frame)"),
             Problem::Refused(why) => write!(f, "a message that is none ({why})"),
             Problem::Stray => f.write_str("a reply no call waits for (late, or of an unknown id)"),

@@ -9,6 +9,7 @@ use super::accept::read_id;
 use super::{Garbage, Incoming, Peer, Problem, Reply, Scan};
 use crate::codec::tape::{Node, Tape};
 use crate::codec::{cbor, json, Big, CodecError, ErrorKind};
+use crate::frame::Framing;
 use crate::message::{Envelope, Id, INVALID_REQUEST, PARSE_ERROR};
 use crate::text;
 
@@ -26,6 +27,9 @@ impl Peer {
         tape: &mut Tape,
         out: &mut Vec<u8>,
     ) -> Result<Incoming, ErrorKind> {
+        if let Some(foreign) = self.foreign(message, false) {
+            return self.foreign_garbage(foreign, batch, out);
+        }
         self.problem = Some(Problem::Unreadable(error));
         tape.reset();
         if scan_leniently(&self.scan, message, tape).is_ok() {
@@ -44,9 +48,16 @@ impl Peer {
     }
 
     /// What came is no message, or none whose sender could be told.
-    fn garbage(&mut self, why: &str, batch: Option<usize>, out: &mut Vec<u8>) -> Result<Incoming, ErrorKind> {
+    #[inline(never)]
+    pub(super) fn garbage(
+        &mut self,
+        why: &str,
+        batch: Option<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<Incoming, ErrorKind> {
         self.stats.garbage += 1;
-        if self.garbage == Garbage::Answer || batch.is_some() {
+        let answered = self.garbage == Garbage::Answer && self.mismatch().is_none();
+        if answered || batch.is_some() {
             return self.answer(PARSE_ERROR, Id::Null, why, batch, out);
         }
         self.stats.malformed += 1;
@@ -54,10 +65,43 @@ impl Peer {
         Ok(Incoming::Handled)
     }
 
+    /// As [`Peer::accept`], of what is left at the end of the stream. If it cannot be read for want of the rest, that is
+    /// the problem, and its length comes along; else 0.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn accept_last(
+        &mut self,
+        message: &[u8],
+        awaited: Option<i64>,
+        tape: &mut Tape,
+        out: &mut Vec<u8>,
+    ) -> Result<(Incoming, usize), ErrorKind> {
+        let incoming = match self.inbox.implausible && self.framing == Framing::Length {
+            true => {
+                let error = CodecError::new(ErrorKind::UnexpectedEnd, message.len());
+                self.recover(error, message, None, awaited, tape, out)?
+            }
+            false => self.accept_any(message, None, awaited, tape, out)?,
+        };
+        let cut = match self.problem {
+            Some(Problem::Unreadable(error))
+                if error.kind == ErrorKind::UnexpectedEnd || self.framing != Framing::Line =>
+            {
+                self.problem = Some(Problem::CutOff(error));
+                message.len()
+            }
+            _ => 0,
+        };
+        Ok((incoming, cut))
+    }
+
     /// The inbox found the stream itself broken. `message` is what came, as far as it is known.
     ///
     /// # Errors
     /// `OutOfMemory`.
+    #[cold]
+    #[inline(never)]
     pub fn broken(
         &mut self,
         error: CodecError,
@@ -70,6 +114,12 @@ impl Peer {
             return self.overlong(error.offset, awaited, message, tape, out);
         }
         message.clear(); // the log would show the message before
+        if error.kind == ErrorKind::InvalidHeader {
+            *message = std::mem::take(&mut self.inbox.overlong);
+        }
+        if let Some(foreign) = self.foreign(message, true) {
+            return self.foreign_garbage(foreign, None, out);
+        }
         self.problem = Some(Problem::Unreadable(error));
         let why = self.reason(error, b"");
         self.garbage(&why, None, out)

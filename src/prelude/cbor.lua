@@ -18,10 +18,26 @@ end
 
 local undefined = simple(23)
 
+-- Above all tags (RFC 8949, section 3.4), and above all simple values.
+local TAGS, SIMPLE = 2 ^ 64, 256
+
+-- An option that is a table by numbers.
+local function numbered(given, name, limit, level)
+  local values = options.typed("cbor.new", given, name, "table", level)
+  for number, value in pairs(values or {}) do
+    if type(number) ~= "number" or number % 1 ~= 0 or number < 0 or number >= limit
+      or limit == TAGS and type(value) ~= "function" then
+      error("fkrpc.cbor.new: option '" .. name .. "' must map integers from 0 to below " .. ("%.0f"):format(limit)
+        .. (limit == TAGS and " to functions" or "") .. ", not " .. tostring(number) .. " to a " .. type(value), level)
+    end
+  end
+  return values
+end
+
 -- What simple values decode to: the caller's, and one `undefined` for all.
 local function simple_values(given)
   local values = { [23] = undefined }
-  for number, value in pairs(options.typed("cbor.new", given, "simple", "table", 4) or {}) do values[number] = value end
+  for number, value in pairs(numbered(given, "simple", SIMPLE, 4) or {}) do values[number] = value end
   return values
 end
 
@@ -31,6 +47,7 @@ local function new(given)
   if big == BIG.cdata and native.features ~= "luajit" then
     error("fkrpc.cbor.new: big = \"cdata\" needs LuaJIT", 2)
   end
+  local tags, simples = numbered(given, "tags", TAGS, 3), simple_values(given)
   local codec = { null = native.null }
   codec.encode, codec.decode = native.cbor_codec(
     options.typed("cbor.new", given, "utf8", "boolean") or false,
@@ -42,8 +59,8 @@ local function new(given)
     options.choice("cbor.new", given, "floats", { shortest = true, double = false }, "shortest"),
     options.typed("cbor.new", given, "integral", "boolean") or false,
     options.choice("cbor.new", given, "order", { any = true, strict = false }, "any"),
-    options.typed("cbor.new", given, "tags", "table"),
-    simple_values(given),
+    tags,
+    simples,
     options.typed("cbor.new", given, "sorted", "boolean") or false
   )
   return codec

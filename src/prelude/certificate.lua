@@ -68,17 +68,17 @@ local function memory_hint(given, stderr, limits, killed)
 end
 
 local function words(given, limits)
-  local parts = {}
+  local parts = { given.hung }
   if given.signal then
     local name = NAMES[given.signal]
-    parts[1] = "killed by signal " .. ("%d"):format(given.signal) .. (name and " (" .. name .. ")" or "")
+    parts[#parts + 1] = "killed by signal " .. ("%d"):format(given.signal) .. (name and " (" .. name .. ")" or "")
     if limits.cpu and (given.signal == 24 or given.signal == 9 and given.user + given.system >= limits.cpu) then
-      parts[2] = ("at its limit of %.0f s of CPU time"):format(limits.cpu)
+      parts[#parts + 1] = ("at its limit of %.0f s of CPU time"):format(limits.cpu)
     end
   elseif given.code then
-    parts[1] = "exit code " .. ("%d"):format(given.code)
+    parts[#parts + 1] = "exit code " .. ("%d"):format(given.code)
   else
-    parts[1] = given.reason
+    parts[#parts + 1] = given.reason
   end
   if given.method then parts[#parts + 1] = "while it was called: " .. given.method end
   if given.oom then parts[#parts + 1] = "perhaps out of memory: " .. given.oom end
@@ -88,9 +88,9 @@ local function words(given, limits)
 end
 
 --- Complete what is known of an end: `{ code | signal, user, system, max_rss }`, or `{ reason }` where somebody else
---- has collected it.
-function certificate.complete(given, stderr, method, limits, killed)
-  given.stderr, given.method = stderr, method
+--- has collected it. `hung` says why a pool has killed it.
+function certificate.complete(given, stderr, method, limits, killed, hung)
+  given.stderr, given.method, given.hung = stderr, method, hung
   given.oom = memory_hint(given, stderr or "", limits, killed)
   given.reason = words(given, limits)
   return given

@@ -30,7 +30,7 @@ local function bury(self, exit, method)
   if not method and stats.waiting > 0 then method = stats.last_method end
   local stderr
   if self.keeps_stderr then stderr = native.process_stderr(self.process, self.state == "stopping") end
-  local certificate = native.module("certificate").complete(exit, stderr, method, self.limits, self.killed)
+  local certificate = native.module("certificate").complete(exit, stderr, method, self.limits, self.killed, self.hung)
   self.certificate, self.state, self.ended_at = certificate, "dead", now()
   -- Interleaved calls: what has arrived is dealt with, and what cannot be answered any more fails.
   if self.waits and not self.loop then

@@ -16,6 +16,7 @@ local peers, cancel = native.module("peer"), native.module("cancel")
 local begin, next_event, reply, forget, after = native.begin, native.next, native.reply, native.forget, native.after
 local delivering = native.delivering
 local local_error, too_deep, MAX_DEPTH = peers.local_error, peers.too_deep, peers.MAX_DEPTH
+local late = peers.late
 
 -- What the coroutine of a handler yields while its call waits.
 local WAITING = {}
@@ -168,7 +169,7 @@ local function advance(self, deadline, single)
   elseif a == "timeout" and id then
     local wait = self.waits[id]
     forget(self.conn, id)
-    conclude(self, wait, nil, local_error("timeout", "no reply within the call's timeout"))
+    conclude(self, wait, nil, late(self))
   elseif a ~= "handled" and a ~= "again" then
     return a, b
   end

@@ -37,6 +37,12 @@ local function closed(self, message, method)
   return err
 end
 
+-- The error of a call whose time is over.
+local function late(self)
+  local mismatch = native.stats(self.conn).mismatch
+  return local_error("timeout", "no reply within the call's timeout" .. (mismatch and "; it sent " .. mismatch or ""))
+end
+
 -- ---- serving --------------------------------------------------------------------------------------------------------
 
 -- The error object for whatever a handler raised. One with a code goes out unchanged; of anything else the caller sees
@@ -372,6 +378,7 @@ end
 
 return {
   new = new, methods = Peer, settle = settle, prepare = prepare, local_error = local_error, closed = closed,
+  late = late,
   -- For handlers that run interleaved.
   MAX_DEPTH = MAX_DEPTH, too_deep = too_deep, refusal = refusal, waiting = waiting, answering = answering,
   finish = finish, run_other = run_other,

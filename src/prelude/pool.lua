@@ -17,15 +17,15 @@ for name, method in pairs(calls.methods) do Pool[name] = method end
 Pool.__index = Pool
 
 local OWN = options.set("size", "warm", "concurrency", "recycle", "restart", "handlers", "handshake",
-  "handshake_timeout", "grace", "drain_timeout", "check", "backlog", "loop", "prefork", "control")
-local EVENTS = options.set("started", "ready", "recycled", "stopped", "died", "failed")
+  "handshake_timeout", "grace", "drain_timeout", "hang_timeout", "check", "backlog", "loop", "prefork", "control")
+local EVENTS = options.set("started", "ready", "recycled", "stopped", "hung", "died", "failed")
 
---- Call `handler(event)` when something happens: "started", "ready", "recycled", "stopped", "died", "failed"; nil takes
---- the handler away.
+--- Call `handler(event)` when something happens: "started", "ready", "recycled", "stopped", "hung", "died", "failed";
+--- nil takes the handler away.
 function Pool:on(name, handler)
   if not EVENTS[name] then
     error("fkrpc.pool: no event '" .. tostring(name)
-      .. "'; there are started, ready, recycled, stopped, died, failed", 2)
+      .. "'; there are started, ready, recycled, stopped, hung, died, failed", 2)
   end
   if handler ~= nil and type(handler) ~= "function" then
     error("bad argument #2 to 'on' (function or nil expected, got " .. type(handler) .. ")", 2)
@@ -186,7 +186,7 @@ function Pool:close()
     if not loop.closed then loop:go(finish, self) end
   end
   self.state = "closed"
-  for _, timer in pairs{ self.retry or false, self.pending or false, self.ticker or false } do
+  for _, timer in pairs{ self.retry or false, self.pending or false, self.ticker or false, self.vigil or false } do
     if timer then timer:cancel() end
   end
   self.roster:refuse()
@@ -258,7 +258,7 @@ local function pool(given)
     recycle = recycles.new(given.recycle, random), restart = restarts.new(given.restart, random),
     shake = { how = handshake, patience = seconds(given, "handshake_timeout", 10) },
     grace = seconds(given, "grace", 2),
-    drain_timeout = seconds(given, "drain_timeout"),
+    drain_timeout = seconds(given, "drain_timeout"), check = seconds(given, "check", 1),
     moved = staff.moved, pump_soon = staff.pump_soon, given = of_child, handlers = handlers,
     listeners = {}, members = {},
     counts = {}, serial = 0, generation = 1,
@@ -266,6 +266,8 @@ local function pool(given)
   }, Pool)
   local most = options.integer("pool", given, "concurrency", nil, 1, 2 ^ 31)
   self.roster = rosters.new(most or HUGE)
+  local hang = seconds(given, "hang_timeout")
+  if hang then self.hang = native.module("pool/hang").new(hang, now()) end
   self.own_loop = loop == nil
   self.loop = loop or native.module("loop").loop()
   function self.launch()
@@ -291,11 +293,12 @@ local function pool(given)
       return nil, message, errno
     end
   end
-  local check = seconds(given, "check", 1)
+  if self.hang then self.vigil = self.loop:every(self.hang.every, function() staff.watch(self) end) end
   if self.recycle.memory or self.recycle.age then
-    self.ticker = self.loop:every(check, function() staff.look(self) end)
+    self.ticker = self.loop:every(self.check, function() staff.look(self) end)
   end
   reconcile(self)
+  self.begun = true
   return self
 end
 

@@ -56,6 +56,19 @@ local function copy(self, ...)
   return copied
 end
 
+-- The same for a pool's loop, without waiting: nil and the descriptor that becomes readable when the copy is there, to
+-- ask again then.
+local function request(self, given)
+  return process.copy({ copy = function(_, ...)
+    local copied, message, errno = native.zygote_copy(self.process, 0, ...)
+    self.asked = copied == false
+    if copied == false then return nil, message end
+    if not copied then return failed(self, message, errno) end
+    self.copies = self.copies + 1
+    return copied
+  end }, given)
+end
+
 --- What it is doing and what it uses.
 function Zygote:info()
   if not self.dead and native.process_wait(self.process, 0) ~= false then self.dead = true end
@@ -71,6 +84,7 @@ function Zygote:close()
   self.closed, self.dead = true, true
   native.process_signal(self.process, 9)
   native.process_wait(self.process, 1)
+  if self.asked then native.zygote_copy(self.process, 1) end -- one that it has made after all ends with its streams
 end
 
 Zygote.__close = Zygote.close
@@ -98,4 +112,4 @@ local function zygote(given)
   }, Zygote)
 end
 
-return { zygote = zygote }
+return { zygote = zygote, request = request }

@@ -17,6 +17,7 @@ local pool = {}
 ---@field handlers? table<string, fun(params: any, ctx: fkrpc.context): any, any> for what children ask
 ---@field grace? number seconds from closing a child's input to SIGTERM, and from there to SIGKILL; 2 by default
 ---@field drain_timeout? number seconds that a draining child keeps its calls and keys; for ever by default
+---@field hang_timeout? number seconds for which a child with calls may be silent before it is killed and replaced; for ever by default
 ---@field check? number seconds between two looks at memory and age; 1 by default
 ---@field loop? fkrpc.loop where it lives; one of its own by default
 ---@field prefork? boolean fork the children from one that has loaded the program
@@ -36,7 +37,11 @@ local pool = {}
 ---@class fkrpc.pool.call.options: fkrpc.call.options
 ---@field key? any calls of one key go to one child
 
----@alias fkrpc.pool.event.name "started"|"ready"|"recycled"|"stopped"|"died"|"failed"
+---Why a child was not told something.
+---@class fkrpc.pool.missed: fkrpc.error
+---@field pid integer
+
+---@alias fkrpc.pool.event.name "started"|"ready"|"recycled"|"stopped"|"hung"|"died"|"failed"
 
 ---@class fkrpc.pool.event
 ---@field event fkrpc.pool.event.name
@@ -72,10 +77,12 @@ function pool:must(method, params, given) end
 ---@return fkrpc.error? err
 function pool:notify(method, params, given) end
 
----Tell every child that takes calls something.
+---Tell every child that takes calls something, without waiting for any. One that does not read (1 MiB waits for it
+---already) is not told: "busy"; nor is one that has closed its input: "closed".
 ---@param method string
 ---@param params? any
 ---@return integer told how many were told
+---@return fkrpc.pool.missed[]? missed for each that was not, the error; nil if all were told
 function pool:broadcast(method, params) end
 
 ---The room of a key is over; a child that drains may leave.

@@ -120,7 +120,7 @@ impl<const SORTED: bool> Format for Cbor<SORTED> {
 pub unsafe extern "C-unwind" fn encode(lua: *mut lua_State) -> c_int {
     // SAFETY: upvalue 3 is the codec's Options; see the module's proof for the rest.
     unsafe {
-        ffi::luaL_checkany(lua, 1);
+        encode::check_value(lua);
         let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
         encode::value(lua, options.owner, options.format, options.policy)
     }
@@ -133,7 +133,7 @@ pub unsafe extern "C-unwind" fn encode(lua: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn encode_sorted(lua: *mut lua_State) -> c_int {
     // SAFETY: as `encode`.
     unsafe {
-        ffi::luaL_checkany(lua, 1);
+        encode::check_value(lua);
         let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
         let Cbor { text, shortest } = options.format;
         encode::value(lua, options.owner, Cbor::<true> { text, shortest }, options.policy)

@@ -87,6 +87,34 @@ pub unsafe fn failure(lua: *mut lua_State, job: *mut Job, offset: usize) -> c_in
     }
 }
 
+/// Check the argument `value`: anything, nil too, and no table of options after it, which would be ignored.
+///
+/// # Safety
+/// As [`value`]; raises on wrong arguments.
+#[inline(always)]
+pub unsafe fn check_value(lua: *mut lua_State) {
+    // SAFETY: by contract.
+    unsafe {
+        if ffi::lua_gettop(lua) != 1 {
+            ffi::luaL_checkany(lua, 1);
+            refuse_options(lua, 2);
+        }
+    }
+}
+
+/// Options are a codec's, not a call's.
+#[cold]
+#[inline(never)]
+unsafe fn refuse_options(lua: *mut lua_State, index: c_int) {
+    // SAFETY: as `check_value`.
+    unsafe {
+        if ffi::lua_type(lua, index) == ffi::LUA_TTABLE {
+            let text = c"no options are taken here: new{ ... } of the same module makes a codec that has them";
+            ffi::luaL_argerror(lua, index, text.as_ptr());
+        }
+    }
+}
+
 /// Check arguments `text [, start]`: a string (numbers are not), and a 1-based position that may be just after its
 /// end. Returns the 0-based start.
 ///
@@ -98,7 +126,12 @@ pub unsafe fn text_and_start(lua: *mut lua_State) -> Option<usize> {
         if ffi::lua_type(lua, 1) != ffi::LUA_TSTRING {
             ffi::luaL_checktype(lua, 1, ffi::LUA_TSTRING);
         }
-        if ffi::lua_gettop(lua) < 2 || ffi::lua_type(lua, 2) <= ffi::LUA_TNIL {
+        if ffi::lua_gettop(lua) < 2 {
+            return None;
+        }
+        refuse_options(lua, 2);
+        refuse_options(lua, 3);
+        if ffi::lua_type(lua, 2) <= ffi::LUA_TNIL {
             return None;
         }
         let start = ffi::luaL_checkinteger(lua, 2);

@@ -144,7 +144,7 @@ impl Format for Json {
 pub unsafe extern "C-unwind" fn encode(lua: *mut lua_State) -> c_int {
     // SAFETY: upvalue 3 is the codec's Options; see the module's proof for the rest.
     unsafe {
-        ffi::luaL_checkany(lua, 1);
+        encode::check_value(lua);
         let options = *ffi::lua_touserdata(lua, OPTIONS).cast::<Options>();
         let format = Json {
             utf8: options.scan.utf8,

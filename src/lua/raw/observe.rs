@@ -80,13 +80,13 @@ pub unsafe extern "C-unwind" fn stats(lua: *mut lua_State) -> c_int {
                 (c"waiting", (*core).peer.waiting() as u64), // OK because usize is at most 64 bits
             ];
             (*job).message = text::lossy(&(*core).peer.last_method);
-            (counts, latency, (*core).is_open())
+            (counts, latency, (*core).is_open(), (*core).peer.mismatch())
         });
-        let (counts, latency, open) = match seen {
+        let (counts, latency, open, mismatch) = match seen {
             Ok(seen) => seen,
             Err(panic) => panic.raise(lua),
         };
-        ffi::lua_createtable(lua, 0, 20);
+        ffi::lua_createtable(lua, 0, 21);
         for (name, value) in counts {
             set_count(lua, name, value);
         }
@@ -97,6 +97,10 @@ pub unsafe extern "C-unwind" fn stats(lua: *mut lua_State) -> c_int {
         if !method.is_empty() {
             push_bytes(lua, method);
             ffi::lua_setfield(lua, -2, c"last_method".as_ptr());
+        }
+        if let Some(mismatch) = mismatch {
+            push_bytes(lua, mismatch.text().as_bytes());
+            ffi::lua_setfield(lua, -2, c"mismatch".as_ptr());
         }
         leave(lua, job);
         if let Some((calls, handlers)) = latency {

@@ -70,7 +70,11 @@ fn reason(fail: Fail) -> Cow<'static, str> {
         }
         Fail::Twins => "table has a number key and a string key of the same text".into(),
         Fail::NotArray => "table is marked as an array but has other keys than 1 to n".into(),
-        Fail::Key(kind) => text::string(format_args!("cannot encode a {} as a key", type_name(kind))).into(),
+        Fail::Key(kind) => text::string(format_args!(
+            "a table key must be a string or a number, not a {}",
+            type_name(kind)
+        ))
+        .into(),
         Fail::Cycle => "table contains itself (a cycle)".into(),
         Fail::Hook => "encoding hook failed".into(),
         Fail::Tagged => "tag or simple value out of range".into(),

@@ -18,18 +18,31 @@ use std::time::Duration;
 /// A process whose pipes may have been taken by a connection.
 pub struct Child {
     process: Process,
+    /// The copy that this process, a zygote, was asked for and has not made yet.
+    #[cfg(target_os = "linux")]
+    asked: Option<crate::sys::zygote::client::Asked>,
 }
 
 impl Child {
     /// A process that was started.
     pub(super) fn new(process: Process) -> Self {
-        Self { process }
+        Self {
+            process,
+            #[cfg(target_os = "linux")]
+            asked: None,
+        }
     }
 
     /// The process, which nobody else refers to while a raw function runs.
     #[cfg(target_os = "linux")]
     pub(super) fn process(&mut self) -> &mut Process {
         &mut self.process
+    }
+
+    /// A zygote, and the copy that it was asked for.
+    #[cfg(target_os = "linux")]
+    pub(super) fn zygote(&mut self) -> (&mut Process, &mut Option<crate::sys::zygote::client::Asked>) {
+        (&mut self.process, &mut self.asked)
     }
 
     /// Its stdin's write end and its stdout's read end, once.
@@ -63,7 +76,7 @@ pub(super) unsafe fn new_place(lua: *mut lua_State) -> *mut Child {
 /// The place is a new one.
 pub(super) unsafe fn put(place: *mut Child, process: Process) {
     // SAFETY: by contract.
-    unsafe { place.write(Child { process }) }
+    unsafe { place.write(Child::new(process)) }
 }
 
 /// Give the userdata at `index`, whose place is written, its metatable.

@@ -238,7 +238,7 @@ pub unsafe fn push_event(lua: *mut lua_State, conn: *mut Conn, job: *mut Job, ev
         };
         ffi::lua_pushnil(lua);
         push_bytes(lua, name);
-        let unread = (*conn).core.peer.inbox.len();
+        let unread = (*conn).core.cut_off();
         let detail = guarded(|| {
             (*job).message = match event {
                 Event::Signal(name) => text::copy(name),
@@ -334,7 +334,8 @@ pub unsafe fn call_result(
             ..Wait::default()
         };
         let top = ffi::lua_gettop(lua);
-        let (code, text): (&[u8], &[u8]) = match receive(lua, conn, job, 2, wait) {
+        let got = receive(lua, conn, job, 2, wait);
+        let (code, text): (&[u8], &[u8]) = match got {
             Got::Reply(_) => {
                 if ffi::lua_type(lua, top + 1) != ffi::LUA_TNIL {
                     ffi::lua_pushnil(lua);
@@ -373,8 +374,13 @@ pub unsafe fn call_result(
         }
         ffi::lua_pushnil(lua);
         ffi::lua_pushnil(lua);
-        let copied = guarded(|| (*job).message = text::copy((*conn).core.broken.as_deref().unwrap_or_default()));
-        if code == b"closed" && copied.is_ok() && !job_is_silent(job) {
+        let told = guarded(|| {
+            (*job).message = match got {
+                Got::Event(event) => (*conn).core.explain(event),
+                _ => String::new(),
+            };
+        });
+        if told.is_ok() && !job_is_silent(job) {
             push_local_error(lua, code, (*job).message.as_bytes());
         } else {
             push_local_error(lua, code, text);

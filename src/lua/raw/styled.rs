@@ -127,7 +127,7 @@ impl Format for Styled {
 unsafe extern "C-unwind" fn encode(lua: *mut lua_State) -> c_int {
     // SAFETY: upvalue 3 is the codec's Style; see the module's proof for the rest.
     unsafe {
-        ffi::luaL_checkany(lua, 1);
+        encode::check_value(lua);
         let style = *ffi::lua_touserdata(lua, OPTIONS).cast::<Style>();
         encode::value_then(
             lua,

@@ -375,15 +375,7 @@ impl<F: Format> Walk<F> {
             let mut checked = false;
             loop {
                 self.format.separate(self.out(), count)?;
-                if ffi::lua_type(lua, -2) == ffi::LUA_TSTRING {
-                    self.format.key(self.out(), string(lua, -2))?;
-                } else if F::ANY_KEY {
-                    ffi::lua_pushvalue(lua, -2);
-                    self.value_there()?;
-                    ffi::lua_settop(lua, table + 2);
-                } else {
-                    self.number_member(table, mark, &mut checked)?;
-                }
+                self.member_key(table, mark, &mut checked)?;
                 if let Err(fail) = self.value() {
                     self.segment_key(table + 1);
                     return Err(fail);

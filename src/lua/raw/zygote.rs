@@ -17,6 +17,7 @@ use crate::sys::SysError;
 use crate::text;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_int, OsStr};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
@@ -195,7 +196,8 @@ pub unsafe extern "C-unwind" fn ready(lua: *mut lua_State) -> c_int {
 }
 
 /// `zygote_copy(process, timeout in seconds, env or nil, cwd or nil, stderr, memory, cpu, files, processes, nice)
-/// -> process | nil, message, errno`, as `spawn`.
+/// -> process | nil, message, errno`, as `spawn`. With a timeout of 0 it does not wait: `false, descriptor` until the copy
+/// is there, when the descriptor is readable; the next call takes it, whatever its arguments.
 ///
 /// # Safety
 /// Called by the prelude.
@@ -209,22 +211,32 @@ pub unsafe extern "C-unwind" fn copy(lua: *mut lua_State) -> c_int {
         let (errors, limits) = (errors(lua, 5), limits(lua, 6));
         let place = new_place(lua);
         let job = enter(lua, &marker);
-        let made = guarded(|| -> Result<(), i32> {
+        let made = guarded(|| -> Result<Option<i32>, i32> {
             let wanted = Wanted {
                 env: changes(lua, 3)?,
                 cwd: folder(lua, 4),
                 errors,
                 limits,
             };
-            let process = client::copy((*zygote).process(), &wanted, timeout).map_err(|error| told(job, error))?;
-            put(place, process);
-            Ok(())
+            let (process, asked) = (*zygote).zygote();
+            let made = client::copy(process, asked, &wanted, timeout).map_err(|error| told(job, error))?;
+            let Some(made) = made else {
+                return Ok(process.input.as_ref().map(AsRawFd::as_raw_fd));
+            };
+            put(place, made);
+            Ok(None)
         });
         match made {
-            Ok(Ok(())) => {
+            Ok(Ok(None)) => {
                 finish(lua, 11);
                 leave(lua, job);
                 1
+            }
+            Ok(Ok(Some(descriptor))) => {
+                leave(lua, job);
+                ffi::lua_pushboolean(lua, 0);
+                ffi::lua_pushinteger(lua, i64::from(descriptor));
+                2
             }
             Ok(Err(errno)) => system_failure(lua, job, errno),
             Err(panic) => panic.raise(lua),

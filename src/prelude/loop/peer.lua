@@ -9,7 +9,7 @@ local begin, send_and_leave, reply, forget = native.begin, native.call, native.r
 local peers, cancel = native.module("peer"), native.module("cancel")
 local scheduler, timers = native.module("loop/scheduler"), native.module("loop/timers")
 local tasks = native.module("loop/task")
-local local_error, too_deep, MAX_DEPTH = peers.local_error, peers.too_deep, peers.MAX_DEPTH
+local too_deep, MAX_DEPTH = peers.too_deep, peers.MAX_DEPTH
 local can_yield = native.module("concurrent").can_yield
 local rooms = native.module("loop/room")
 local wait_for_room, let_in, pause, unsent = rooms.wait, rooms.let_in, rooms.pause, rooms.unsent
@@ -111,7 +111,7 @@ function Wait:wake()
 end
 
 local function time_is_over(_, timer)
-  fail(timer.wait.peer, timer.wait.id, local_error("timeout", "no reply within the call's timeout"))
+  fail(timer.wait.peer, timer.wait.id, peers.late(timer.wait.peer))
 end
 
 -- The way of a call that cannot leave its coroutine, or has options.

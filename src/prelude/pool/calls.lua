@@ -7,7 +7,7 @@ local unpack = table.unpack or unpack
 local options = native.module("options")
 local recycles, staff = native.module("pool/recycle"), native.module("pool/staff")
 local scheduler, timers = native.module("loop/scheduler"), native.module("loop/timers")
-local cancel = native.module("cancel")
+local cancel, rooms = native.module("cancel"), native.module("loop/room")
 local local_error, now = native.module("peer").local_error, staff.now
 
 -- Seconds between two looks of a call that waits in place: the one that is over may lie beneath it.
@@ -187,28 +187,61 @@ function Pool:must(method, params, given)
   return result
 end
 
+-- As peer:notify, with a timeout or a token for the wait until the child reads.
+local function tell(peer, method, params, given)
+  local deadline = given.timeout and native.after(given.timeout)
+  while peer.loop do
+    local sent, err = native.notify(peer.conn, peer.handlers, method, params)
+    if err ~= false then
+      if err ~= nil then rooms.unsent(peer, err) end
+      return sent, err
+    end
+    err = rooms.wait(peer, (scheduler.leavable(peer.loop)), deadline, given.cancel)
+    if err then return nil, err end
+  end
+  return peer:notify(method, params)
+end
+
 --- Tell a child something, chosen as for a call. True, or nil and an error.
 function Pool:notify(method, params, given)
   if type(method) ~= "string" then check_method(self, method, "notify") end
-  local member, err
+  local member, rest
   if given ~= nil then
-    member, err = chosen(self, given)
+    member, rest = chosen(self, given)
   else
     member = self.roster:any()
-    if not member then member, err = queued(self) end
+    if not member then member, rest = queued(self) end
   end
-  if not member then return nil, err end
+  if not member then return nil, rest end
   member.calls = member.calls + 1
+  if rest then return tell(member.peer, method, params, rest) end
   return member.peer:notify(method, params)
 end
 
---- Tell every child that takes calls something. The number of those that were told.
+--- Tell every child that takes calls something, without waiting for any of them. The number of those that were told,
+--- and where that is not all a list of errors, each with the `pid` of a child that was not.
 function Pool:broadcast(method, params)
-  local told, live = 0, { unpack(self.roster.live) } -- they may change while one of them takes its time
+  if type(method) ~= "string" then check_method(self, method, "broadcast") end
+  local told, missed, gone, live = 0, nil, {}, { unpack(self.roster.live) } -- finalizers may change it meanwhile
   for i = 1, #live do
-    if live[i].peer:notify(method, params) then told = told + 1 end
+    local peer = live[i].peer
+    local sent, err = native.notify(peer.conn, peer.handlers, method, params)
+    if sent then
+      told = told + 1
+    else
+      if err == false then
+        err = local_error("busy", ("child %d does not read: %d bytes wait for it already"):format(peer.pid,
+          native.stats(peer.conn).queued))
+      elseif err.code == "closed" then
+        gone[#gone + 1] = peer
+      end
+      err.pid = peer.pid
+      missed = missed or {}
+      missed[#missed + 1] = err
+    end
   end
-  return told
+  for i = 1, #gone do gone[i]:hushed("closed its input") end
+  return told, missed
 end
 
 --- The room of a key is over: the key stays with no child any more. True if one had it.

@@ -69,6 +69,14 @@ function Member:stop(failure)
   end)
 end
 
+--- It hangs: end it at once, as what runs for ever hears of nothing.
+function Member:give_up(text)
+  self.hung, self.peer.hung = true, text
+  self:stop(text)
+  quiet(self)
+  signal(self, KILL)
+end
+
 -- Somebody may be waiting for the place.
 local function forgive(self)
   self.peer.heard_of = nil

@@ -3,13 +3,13 @@
 -- It refuses to block the loop while a program loads: until that is done no child is started.
 local native = ...
 local tostring, type, error = tostring, type, error
-local zygotes = native.module("zygote")
+local zygotes, staff = native.module("zygote"), native.module("pool/staff")
 
 local prefork = {}
 
 -- Seconds between two looks at a program that loads.
 local LOOK = 0.005
--- Seconds for a copy to be made, in which nothing else goes on: a process that takes longer hangs, and is given up.
+-- Seconds for a copy to be made: a process that takes longer hangs, and is given up. The loop goes on meanwhile.
 local PATIENCE = 1
 local ETIMEDOUT = 110
 
@@ -65,15 +65,37 @@ function prefork.install(pool, wanted)
     return nil, message or late(pool, zygote), errno or ETIMEDOUT
   end
 
-  local renewals = 0
+  local renewals, watch = 0, nil
   pool.loading = {}
+
+  -- A copy was asked for: go on when it is there. One that hangs is killed, which is seen at the same place.
+  local function await(fd)
+    if watch or pool.loop.closed then return end
+    local asked, patience = zygote, nil
+    watch = pool.loop:watch(fd, "r", function()
+      watch:cancel()
+      patience:cancel()
+      watch = nil
+      pool:again()
+    end)
+    patience = pool.loop:after(PATIENCE, function() native.process_signal(asked.process, 9) end)
+  end
 
   function pool.launch()
     local given = {}
     for name, value in next, pool.given do
       if type(name) == "string" and name ~= "command" and name ~= "env" and name ~= "cwd" then given[name] = value end
     end
-    local child, why, number = zygote:spawn(given)
+    local child, why, number
+    if pool.begun and zygote.loaded and not zygote.dead then
+      child, why, number = zygotes.request(zygote, given)
+      if type(why) == "number" then
+        await(why)
+        return nil, staff.LATER
+      end
+    else
+      child, why, number = zygote:spawn(given)
+    end
     if not child and zygote.dead and not pool.hold then
       -- Another is loaded meanwhile; the pool tries again when it is there.
       pool.hold = true

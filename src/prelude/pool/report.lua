@@ -61,6 +61,7 @@ local COUNTS = {
   { "recycled_total", "Children replaced by others.", "recycled" },
   { "died_total", "Children that ended unasked.", "died" },
   { "restarts_total", "Children started again because one ended too soon.", "restarts" },
+  { "hung_total", "Children that hung and were killed.", "hung" },
   { "failed_total", "Times that the pool gave up.", "failed" },
 }
 local OF_CHILD = {

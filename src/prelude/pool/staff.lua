@@ -50,10 +50,16 @@ local function pump_soon(self)
   soon(self, "pumping", pump)
 end
 
+-- What a launch says instead of a message when it will say `again` later.
+local LATER = {}
+-- Seconds until a restart that was put off so looks again.
+local PAUSE = 0.005
+
 -- One more child. True; or nil, message, errno.
 local function start(self)
   self.serial = self.serial + 1
   local member, shake, errno = members.start(self, self.launch, self.shake)
+  if shake == LATER then self.serial = self.serial - 1 end
   if not member then return nil, shake, errno end
   self.members[member] = true
   emit(self, "started", member)
@@ -77,15 +83,20 @@ local function restart_later(self)
     return give_up(self, ("gave up after %d restarts in %g s; the last child: %s"):format(
       self.restart:recent(now()), self.restart.within, self.last_reason or "ended"))
   end
-  self.retry = self.loop:after(delay, function()
+  local function again()
     self.retry = nil
     if self.closing or self.hold or self.debt == 0 then return end
+    local started, message = start(self)
+    if message == LATER then
+      self.retry = self.loop:after(PAUSE, again)
+      return
+    end
     self.restart:count(now())
     self.counts.restarts = (self.counts.restarts or 0) + 1
-    local started, message = start(self)
     if started then self.debt = self.debt - 1 else self.last_reason = message end
     reconcile(self)
-  end)
+  end
+  self.retry = self.loop:after(delay, again)
 end
 
 -- The spare that should take calls first, and the ready child that should be replaced first.
@@ -122,6 +133,7 @@ function reconcile(self)
   if self.state == "failed" or self.hold then missing = self.debt end
   for _ = 1, missing - self.debt do
     local started, message = start(self)
+    if message == LATER then break end
     if not started then
       self.last_reason = message
       self.debt = self.debt + 1
@@ -144,7 +156,7 @@ end
 local function fallen(self, member, was)
   if member.fallen or was == "draining" then return end
   member.fallen = true
-  if now() - member.born < self.restart.within then self.debt = self.debt + 1 end
+  if member.hung or now() - member.born < self.restart.within then self.debt = self.debt + 1 end
 end
 
 local function ended(self, member, was)
@@ -152,7 +164,9 @@ local function ended(self, member, was)
   self.members[member] = nil
   self.gone_calls = self.gone_calls + member.calls
   local reason = member.failure
-  if certificate and certificate.reason then
+  if certificate and certificate.hung then
+    reason = certificate.reason
+  elseif certificate and certificate.reason then
     reason = reason and reason .. "; " .. certificate.reason or certificate.reason
   end
   if was == "stopping" and not member.failure then
@@ -209,7 +223,19 @@ local function look(self)
   self.roster:pump()
 end
 
+-- A child hangs: it is ended, and replaced as one that has failed.
+local function hung(self, member, text)
+  emit(self, "hung", member, { reason = text })
+  member:give_up(text)
+end
+
+--- Look for children that hang.
+local function watch(self)
+  self.hang:look(self.members, now(), function(member, text) hung(self, member, text) end)
+end
+
 return {
+  LATER = LATER, watch = watch,
   now = now, start = start, give_up = give_up,
   pump_soon = pump_soon, reconcile = reconcile, candidates = candidates, mark = mark, moved = moved, look = look,
 }

@@ -86,14 +86,23 @@ fn ended(zygote: &Process) -> SysError {
     SysError::new(&what, &io::Error::from_raw_os_error(libc::EPIPE), advice)
 }
 
-/// A copy, with pipes for its stdin and stdout.
-///
-/// # Errors
-/// `EPIPE` when the zygote has ended, `ETIMEDOUT` when it did not answer in time (it is killed then); what kept it from
-/// making the copy: `ENOSYS` where it cannot make copies for its parent, `EAGAIN` ...
-pub fn copy(zygote: &mut Process, wanted: &Wanted<'_>, timeout: Duration) -> Result<Process, SysError> {
+/// Our ends of the streams of a copy that was asked for.
+#[derive(Debug)]
+pub struct Asked {
+    input: OwnedFd,
+    output: OwnedFd,
+    reader: Option<OwnedFd>,
+    errors: Errors,
+}
+
+fn what(zygote: &Process) -> String {
     let pid = zygote.pid();
-    let what = text::string(format_args!("cannot get a copy of the zygote (process {pid})"));
+    text::string(format_args!("cannot get a copy of the zygote (process {pid})"))
+}
+
+/// Asks for a copy, without waiting for it.
+fn ask(zygote: &Process, wanted: &Wanted<'_>) -> Result<Asked, SysError> {
+    let what = what(zygote);
     let fail = |error: io::Error| SysError::new(&what, &error, "");
     let (child_input, input) = fd::pipe().map_err(fail)?;
     let (output, child_output) = fd::pipe().map_err(fail)?;
@@ -131,7 +140,40 @@ pub fn copy(zygote: &mut Process, wanted: &Wanted<'_>, timeout: Duration) -> Res
     if request(socket.as_fd(), 0, &fds[..count]).is_err() {
         return Err(ended(zygote));
     }
+    Ok(Asked {
+        input,
+        output,
+        reader,
+        errors: wanted.errors,
+    })
+}
+
+/// A copy, with pipes for its stdin and stdout. `None`: it is asked for and not there yet, and `timeout` is zero; the
+/// zygote's socket becomes readable when it is, and the next call takes it, whatever is wanted then.
+///
+/// # Errors
+/// `EPIPE` when the zygote has ended, `ETIMEDOUT` when it did not answer in time (it is killed then, unless `timeout` is
+/// zero); what kept it from making the copy: `ENOSYS` where it cannot make copies for its parent, `EAGAIN` ...
+pub fn copy(
+    zygote: &mut Process,
+    asked: &mut Option<Asked>,
+    wanted: &Wanted<'_>,
+    timeout: Duration,
+) -> Result<Option<Process>, SysError> {
+    let what = what(zygote);
+    let fail = |error: io::Error| SysError::new(&what, &error, "");
+    let ours = match asked.take() {
+        Some(ours) => ours,
+        None => ask(zygote, wanted)?,
+    };
+    let Some(socket) = &zygote.input else {
+        return Err(ended(zygote));
+    };
     if !poll::readable(socket.as_fd(), Some(timeout)).map_err(fail)? {
+        if timeout.is_zero() {
+            *asked = Some(ours);
+            return Ok(None);
+        }
         give_up(zygote);
         return Err(fail(io::Error::from_raw_os_error(libc::ETIMEDOUT)));
     }
@@ -140,7 +182,9 @@ pub fn copy(zygote: &mut Process, wanted: &Wanted<'_>, timeout: Duration) -> Res
             // It does so itself; whoever signals its group must not come before.
             // SAFETY: a child of this process that nobody has waited for: the number is its own.
             unsafe { libc::setpgid(packet.a, packet.a) };
-            Process::of(packet.a, Some(input), Some(output), reader, wanted.errors).map_err(fail)
+            Process::of(packet.a, Some(ours.input), Some(ours.output), ours.reader, ours.errors)
+                .map(Some)
+                .map_err(fail)
         }
         Ok(Some(packet)) if packet.is(Kind::Failed) => Err(fail(io::Error::from_raw_os_error(packet.a))),
         _ => Err(ended(zygote)),

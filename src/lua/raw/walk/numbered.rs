@@ -1,4 +1,4 @@
-//! Numbers as keys of JSON's objects: their text.
+//! Keys of maps, and numbers as keys of JSON's objects: their text.
 //!
 //! It refuses keys that are neither strings nor numbers, and to write one key twice: `1` and `"1"` would be the same
 //! member, and one of the two would be lost.
@@ -18,6 +18,24 @@ use std::ffi::c_int;
 const LONGEST: usize = 32;
 
 impl<F: Format> Walk<F> {
+    /// Append the key of a member. Stack: key, value. `checked`: the table has no twins.
+    #[inline(always)]
+    pub(super) unsafe fn member_key(&mut self, table: c_int, mark: Mark, checked: &mut bool) -> Result<(), Fail> {
+        // SAFETY: as `run`.
+        unsafe {
+            let lua = self.lua;
+            let written = if ffi::lua_type(lua, -2) == ffi::LUA_TSTRING {
+                self.format.key(self.out(), string(lua, -2)).map_err(Fail::Codec)
+            } else if F::ANY_KEY {
+                ffi::lua_pushvalue(lua, -2);
+                self.value_there().map(|()| ffi::lua_settop(lua, table + 2))
+            } else {
+                self.number_member(table, mark, checked)
+            };
+            written.map_err(|fail| self.key_failed(table + 1, fail))
+        }
+    }
+
     /// Append the key of a member that is no string. Stack: key, value. `checked`: the table has no twins.
     #[cold]
     pub(super) unsafe fn number_member(&mut self, table: c_int, mark: Mark, checked: &mut bool) -> Result<(), Fail> {
@@ -41,6 +59,7 @@ impl<F: Format> Walk<F> {
     }
 
     /// Whether no string key is the text of a number key. Stack: key, value, which stay; three more slots are used.
+    #[inline(never)] // once for all formats
     unsafe fn no_twins(&self, table: c_int) -> Result<(), Fail> {
         // SAFETY: as `run`. The traversal is one of its own, and no Lua code runs in it.
         unsafe {
@@ -90,6 +109,7 @@ unsafe fn push_number(lua: *mut lua_State, key: &[u8]) -> bool {
 }
 
 /// The number key at `index` as text: integers without a fraction while they are exact, all others as JSON's floats.
+#[inline(never)]
 unsafe fn number_text(text: &mut Vec<u8>, lua: *mut lua_State, index: c_int) -> Result<(), ErrorKind> {
     // SAFETY: as `run`; the value at `index` is a number.
     unsafe {

@@ -58,6 +58,8 @@ impl<F: Format> Walk<F> {
     }
 
     /// A key JSON has no place for at all, if there is one.
+    #[cold]
+    #[inline(never)] // once for all formats
     pub(super) unsafe fn odd_key(&self, table: c_int) -> Option<Fail> {
         // SAFETY: as `run`.
         unsafe {
@@ -66,8 +68,9 @@ impl<F: Format> Walk<F> {
             while ffi::lua_next(lua, table) != 0 {
                 let kind = ffi::lua_type(lua, -2);
                 if kind != ffi::LUA_TNUMBER && kind != ffi::LUA_TSTRING {
+                    let fail = self.key_failed(table + 1, Fail::Key(kind));
                     ffi::lua_settop(lua, table);
-                    return Some(Fail::Key(kind));
+                    return Some(fail);
                 }
                 ffi::lua_settop(lua, table + 1);
             }

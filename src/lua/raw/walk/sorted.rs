@@ -9,7 +9,6 @@
 //! Nothing: it is part of the walk, whose proof it is under. What is owned here is skipped by no error, because a hook's
 //! is caught by `lua_pcall`.
 
-use super::super::state::string;
 use super::{Fail, Format, Mark, Walk};
 use crate::codec::ErrorKind;
 use mlua::ffi;
@@ -45,15 +44,7 @@ impl<F: Format> Walk<F> {
             loop {
                 self.format.separate(self.out(), members.len())?;
                 let start = self.out().len();
-                if ffi::lua_type(lua, -2) == ffi::LUA_TSTRING {
-                    self.format.key(self.out(), string(lua, -2))?;
-                } else if F::ANY_KEY {
-                    ffi::lua_pushvalue(lua, -2);
-                    self.value_there()?;
-                    ffi::lua_settop(lua, table + 2);
-                } else {
-                    self.number_member(table, mark, &mut checked)?;
-                }
+                self.member_key(table, mark, &mut checked)?;
                 let value = self.out().len();
                 if let Err(fail) = self.value_there() {
                     self.segment_key(table + 1);

@@ -5,7 +5,8 @@
 
 use super::super::path;
 use super::super::state::string;
-use super::{Format, Walk};
+use super::{Fail, Format, Walk};
+use crate::codec::ErrorKind;
 use mlua::ffi;
 use std::ffi::{c_int, c_void};
 
@@ -45,6 +46,20 @@ impl<F: Format> Walk<F> {
     #[cold]
     pub(super) fn segment_index(&self, index: usize) {
         self.segment(format_args!("[{index}]"));
+    }
+
+    /// The key at stack index `key` cannot be written: the path names it.
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn key_failed(&self, key: c_int, fail: Fail) -> Fail {
+        match fail {
+            Fail::Key(_) => {}
+            Fail::Codec(ErrorKind::InvalidUtf8) | Fail::Type(_) => self.segment(format_args!(" (as a key)")),
+            _ => return fail,
+        }
+        // SAFETY: as `run`.
+        unsafe { self.segment_key(key) };
+        fail
     }
 
     /// The key at stack index `key` as `.name`, `[1]` or `["odd name"]`.
