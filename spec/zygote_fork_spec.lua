@@ -171,7 +171,7 @@ describe("a zygote refuses to be copied", function()
     ["a pipe"] = { "KEPT = io.popen('cat', 'w')", "is a pipe" },
     ["a socket"] = { "local path = os.tmpname() os.remove(path) KEPT = fkrpc.listen({ path = path })", "is a socket" },
     ["a thread"] = { [[
-      local child = fkrpc.spawn({ "sleep", "1" })
+      local child = fkrpc.spawn({ "sleep", "10" })
       child = nil
       collectgarbage()
       collectgarbage()

@@ -95,7 +95,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// The path with this process's id for `%p`, and `ending`.
 fn path_of(pattern: &[u8], ending: &[u8]) -> PathBuf {
-    let (before, id, after) = match memchr::memmem::find(pattern, b"%p") {
+    let (before, id, after) = match pattern.windows(2).position(|two| two == b"%p") {
         // OK because what was found lies within the pattern.
         Some(at) => (
             &pattern[..at],

@@ -97,8 +97,9 @@ impl CodecError {
     #[must_use]
     pub fn line_column(&self, source: &[u8]) -> (usize, usize) {
         let before = &source[..self.offset.min(source.len())];
-        let line = memchr::memchr_iter(b'\n', before).count() + 1;
-        let column = before.len() - memchr::memrchr(b'\n', before).map_or(0, |at| at + 1) + 1;
+        // Not with memchr: its searches for these alone are 4 KB, and an error is told once.
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let column = before.iter().rev().take_while(|&&byte| byte != b'\n').count() + 1;
         (line, column)
     }
 }

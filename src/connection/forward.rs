@@ -97,7 +97,10 @@ impl Connection {
 /// How much of the text goes out next: as many whole lines as fit, or one that is longer.
 fn piece(text: &[u8], last: bool) -> Option<usize> {
     let start = &text[..text.len().min(PIECE)];
-    let end = memchr::memrchr(b'\n', start).or_else(|| memchr::memchr(b'\n', text));
+    let end = start
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .or_else(|| memchr::memchr(b'\n', text));
     match end {
         Some(at) => Some(at + 1),
         None if text.len() >= LONGEST_LINE || (last && !text.is_empty()) => Some(text.len()),

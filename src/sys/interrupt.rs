@@ -2,9 +2,9 @@
 //! ended. It costs no second system call, as polling for them would.
 //!
 //! Who waits holds a slot; whoever has a cause for it kicks those that wait for it ([`wake`]), with a signal that the
-//! thread gets inside the wait and nowhere else. Its handler makes a read that has not read yet return (`slots/stub.rs`), so
-//! that neither a byte nor a kick is lost. It refuses to interrupt anybody else's system calls: a wait that is left while
-//! a kick is on its way takes that first. And it refuses to guess: where a kick does not arrive when that is tried,
+//! thread gets inside the wait and nowhere else. Its handler makes a read that has not read yet return
+//! (`slots/stub.rs`), so that neither a byte nor a kick is lost. It refuses to interrupt anybody else's system calls: a
+//! wait that is left while a kick is on its way takes that first. And it refuses to guess: where a kick does not arrive when that is tried,
 //! which every thread does before its first wait, reads are [`Reading::Unavailable`], and callers poll.
 
 pub mod lookout;

@@ -1,7 +1,9 @@
 //! Signals that a program wants to hear of instead of being ended by them.
 //!
 //! The handler keeps the signal in a word, kicks those who read ([`interrupt`]), and writes a byte to a pipe of ours;
-//! who polls, polls that pipe beside its own descriptors, so that none is missed between looking and waiting. It refuses to run anybody's code in the handler.
+//! who polls, polls that pipe beside its own descriptors, so that none is missed between looking and waiting. It refuses
+//! to run anybody's code in the handler.
+//!
 //! A signal that comes again before anybody has asked for the first does what it does by default: a program that does
 //! not ask any more can still be ended.
 //!

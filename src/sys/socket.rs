@@ -160,8 +160,9 @@ pub fn adopt(number: RawFd) -> Result<OwnedFd, SysError> {
 
 fn socket_type(socket: BorrowedFd<'_>) -> io::Result<libc::c_int> {
     let mut kind: libc::c_int = 0;
-    let mut size = size_of::<libc::c_int>() as libc::socklen_t; // OK because it is 4
-                                                                // SAFETY: `kind` has room for the `size` bytes that are written.
+    // OK because it is 4
+    let mut size = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: `kind` has room for the `size` bytes that are written.
     fd::check(unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),

@@ -109,6 +109,9 @@ pub(super) fn receive(
 /// Whether somebody looks out for all that may end the wait, but for signals.
 #[inline]
 fn looked_out_for(end: Option<&mut End>, deadline: Option<i64>, waits: &mut Waits) -> bool {
+    if cfg!(not(feature = "parent")) {
+        return end.is_none() && deadline.is_none(); // the thread that does is for those who have children
+    }
     deadline.is_none_or(|at| waits.timed.is_some() && lookout::is_set(at) || waits.ask_for(at))
         && end.is_none_or(End::is_watched)
 }

@@ -1,8 +1,9 @@
 //! What children write to stderr: read at once by one thread for all of them, its end kept, and passed on.
 //!
 //! The thread is there while a child's stderr is open, or a child that nobody refers to still runs: that one it
-//! collects; and while somebody wants to be woken ([`lookout`]). It takes no signal. No child ever waits for it: what our own stderr does not take without waiting is not
-//! passed on, and of each child's the last [`KEPT`] bytes are kept, whatever its lines look like.
+//! collects; and while somebody wants to be woken ([`lookout`]). It takes no signal. No child ever waits for it: what our
+//! own stderr does not take without waiting is not passed on, and of each child's the last [`KEPT`] bytes are kept,
+//! whatever its lines look like.
 //!
 //! A fork without exec must not meet it: [`suspend`] before, [`resume`] or [`forget`] after.
 #![allow(unsafe_code)]

@@ -82,8 +82,9 @@ fn lock() -> std::sync::MutexGuard<'static, Option<Control>> {
 
 pub(super) fn option(socket: BorrowedFd<'_>, name: libc::c_int) -> io::Result<libc::c_int> {
     let mut value: libc::c_int = 0;
-    let mut size = size_of::<libc::c_int>() as libc::socklen_t; // OK because it is 4
-                                                                // SAFETY: `value` has room for the `size` bytes that are written.
+    // OK because it is 4
+    let mut size = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: `value` has room for the `size` bytes that are written.
     fd::check(unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
@@ -99,8 +100,9 @@ pub(super) fn option(socket: BorrowedFd<'_>, name: libc::c_int) -> io::Result<li
 /// Who is at the other end: pid and user (unix(7), `SO_PEERCRED`).
 pub(super) fn peer(socket: BorrowedFd<'_>) -> io::Result<libc::ucred> {
     let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
-    let mut size = size_of::<libc::ucred>() as libc::socklen_t; // OK because it is 12
-                                                                // SAFETY: `peer` has room for the `size` bytes that are written.
+    // OK because it is 12
+    let mut size = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: `peer` has room for the `size` bytes that are written.
     fd::check(unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
@@ -116,8 +118,9 @@ pub(super) fn peer(socket: BorrowedFd<'_>) -> io::Result<libc::ucred> {
 /// The path that a socket is bound to, ended by NUL, with `ending`; `None` where there is none.
 pub(super) fn path(socket: BorrowedFd<'_>, ending: &[u8]) -> Option<Vec<u8>> {
     let mut address = MaybeUninit::<libc::sockaddr_un>::zeroed();
-    let mut size = size_of::<libc::sockaddr_un>() as libc::socklen_t; // OK because it is about a hundred
-                                                                      // SAFETY: `address` has room for `size` bytes; zeroed it is a valid value already.
+    // OK because it is about a hundred
+    let mut size = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+    // SAFETY: `address` has room for `size` bytes; zeroed it is a valid value already.
     let address = unsafe {
         fd::check(libc::getsockname(
             socket.as_raw_fd(),

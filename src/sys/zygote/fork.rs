@@ -56,8 +56,8 @@ pub(super) fn for_parent() -> io::Result<libc::pid_t> {
     //   has it), and the robust list is named again, which the kernel forgets in a copy;
     // - locks of malloc and stdio are held by nobody: there is no other thread, and this one is not inside them;
     // - process ids are not kept by glibc (2.25 and later; an older one is found out below);
-    // - pthread_atfork(3) handlers are not run. Our own, the timer's and the kicks', are called by hand; other libraries' guard locks,
-    //   which nobody holds, or notice the new process id themselves.
+    // - pthread_atfork(3) handlers are not run. Our own, the timer's and the kicks', are called by hand; other
+    //   libraries' guard locks, which nobody holds, or notice the new process id themselves.
     // The place of the child's thread id is the fourth or the fifth argument, as the architecture has it; what lies in
     // the other place (the new thread pointer) is not looked at without CLONE_SETTLS.
     unsafe {

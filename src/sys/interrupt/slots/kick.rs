@@ -1,7 +1,8 @@
 //! The signal that kicks a waiting thread, and its handler.
 //!
-//! `SIGSTKFLT`, which nothing uses (signal(7)): a real-time signal cannot be sent when the queue is full. It refuses to take it from somebody: only where it is at its default.
-//! The handler stays for good, as the default would end the process.
+//! `SIGSTKFLT`, which nothing uses (signal(7)): a real-time signal cannot be sent when the queue is full. It refuses to
+//! take it from somebody: only where it is at its default. The handler stays for good, as the default would end the
+//! process.
 #![allow(unsafe_code)]
 
 use super::{in_child, kicked, stub};
