@@ -169,6 +169,7 @@ local function ended(self, member, was)
   elseif certificate and certificate.reason then
     reason = reason and reason .. "; " .. certificate.reason or certificate.reason
   end
+  if was == "starting" and not member.failure and reason then reason = "it ended before it was ready: " .. reason end
   if was == "stopping" and not member.failure then
     emit(self, member.why and "recycled" or "stopped", member,
       { why = member.why, reason = member.text, memory = member.memory, certificate = certificate })
