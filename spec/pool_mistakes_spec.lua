@@ -3,8 +3,12 @@
 local fkrpc = require("fkrpc")
 local helper = require("spec.helper")
 local pools = dofile(helper.root .. "/spec/pools.lua")
+local programs = dofile(helper.root .. "/spec/programs.lua")
 
-after_each(pools.finish)
+after_each(function()
+  pools.finish()
+  programs.finish()
+end)
 
 -- The message of a call that raises, which must name a line of this file.
 local function raised(call, ...)
@@ -137,6 +141,21 @@ describe("the loop of a pool", function()
     local loop, pool = fkrpc.loop(), pools.start({ size = 1 })
     has(raised(loop.add, loop, pool), "a pool: give it the loop as its option 'loop'")
     loop:close()
+  end)
+end)
+
+describe("a function for a pool's events", function()
+  it("that fails is logged with the event's name", function()
+    local done = programs.run([[
+      local fkrpc = require("fkrpc")
+      local pool = assert(fkrpc.pool({ "sh", "-c", "exit 3", restart = { max = 0 } }))
+      local heard
+      pool:on("died", function() heard = true error("no cards") end)
+      while not heard do pool.loop:step(1) end
+      pool:close()
+    ]])
+    has(done.err, "fkrpc: loop: the pool's handler for the event 'died' failed: ")
+    has(done.err, "no cards")
   end)
 end)
 

@@ -25,7 +25,9 @@ local function emit(self, name, member, fields)
   self.counts[name] = (self.counts[name] or 0) + 1
   self.last_event = event
   local listener = self.listeners[name]
-  if listener and not self.loop.closed then self.loop:go(listener, event) end
+  if listener and not self.loop.closed then
+    self.loop:go(listener, event).name = "the pool's handler for the event '" .. name .. "'"
+  end
 end
 
 -- ---- how many there are ---------------------------------------------------------------------------------------------
