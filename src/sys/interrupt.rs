@@ -52,6 +52,10 @@ mod slots {
         false
     }
 
+    pub fn still_arrive() -> bool {
+        false
+    }
+
     pub const KICKS: [libc::c_int; 0] = [];
 
     #[cfg(target_os = "linux")]
@@ -70,6 +74,13 @@ pub fn read(fd: std::os::fd::BorrowedFd<'_>, buffer: &mut [u8], causes: u64, is_
 #[must_use]
 pub fn may_work() -> bool {
     slots::may_work()
+}
+
+/// Whether kicks still come to this thread, as far as the system can be asked: somebody may have taken or blocked their
+/// signal since the thread tried one. Two system calls, so not for every wait.
+#[must_use]
+pub fn still_arrive() -> bool {
+    slots::still_arrive()
 }
 
 /// Signals that the handler of one who wakes holds back: the kick for its own thread had to be sent again otherwise.

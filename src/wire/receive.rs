@@ -120,6 +120,7 @@ impl Waits {
     #[cold]
     fn ask_for(&mut self, deadline: i64) -> bool {
         deadline.saturating_sub(clock::monotonic_us()) >= SHORT
+            && interrupt::still_arrive()
             && self.timed.get_or_insert_with(Timed::new).set(deadline).is_ok()
     }
 }

@@ -70,6 +70,7 @@ impl Timed {
         errors::wake_up().inspect_err(|_| {
             // OK because whoever has changed it since has seen to the thread.
             let _ = NEXT.compare_exchange(deadline, before, SeqCst, SeqCst);
+            wake(TIME); // somebody may have relied on it meanwhile
         })
     }
 }

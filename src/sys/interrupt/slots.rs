@@ -174,6 +174,19 @@ pub fn may_work() -> bool {
     WORKS.load(SeqCst) != NO
 }
 
+/// Before its first wait a thread tries it anyway.
+#[cold]
+pub fn still_arrive() -> bool {
+    if THREAD.get() == 0 || WORKS.load(SeqCst) != YES {
+        return true;
+    }
+    let (ours, passes) = kick::arrangement();
+    if !ours {
+        WORKS.store(NO, SeqCst); // for every thread
+    }
+    ours && passes
+}
+
 /// After a fork: threads have other numbers, and only this one is left. What else the process had it may have in any
 /// state: it polls.
 pub extern "C" fn in_child() {

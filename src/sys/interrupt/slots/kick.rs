@@ -45,6 +45,21 @@ pub fn install() -> bool {
     }
 }
 
+/// Whether the handler is ours, and whether this thread lets the signal through.
+pub fn arrangement() -> (bool, bool) {
+    let handler = on_kick as extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+    let mut blocked = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: sigaction(2) and sigprocmask(2) fill in what they are given and change nothing; all-zero is valid for
+    // both.
+    unsafe {
+        let mut current: libc::sigaction = MaybeUninit::zeroed().assume_init();
+        let asked = libc::sigaction(KICK, ptr::null(), &raw mut current) == 0;
+        let masked = libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), blocked.as_mut_ptr()) != 0
+            || libc::sigismember(blocked.as_ptr(), KICK) != 0;
+        (asked && current.sa_sigaction == handler as usize, !masked)
+    }
+}
+
 /// The kernel's number of this thread.
 pub fn this_thread() -> u32 {
     // SAFETY: gettid(2) takes nothing and cannot fail.
