@@ -3,8 +3,12 @@
 local fkrpc = require("fkrpc")
 local helper = require("spec.helper")
 local pools = dofile(helper.root .. "/spec/pools.lua")
+local programs = dofile(helper.root .. "/spec/programs.lua")
 
-after_each(pools.finish)
+after_each(function()
+  pools.finish()
+  programs.finish()
+end)
 
 -- The message of a call that raises, which must name a line of this file.
 local function raised(call, ...)
@@ -52,7 +56,54 @@ describe("wrong options of a pool", function()
   end)
 end)
 
+describe("wrong options of a pool", function()
+  it("are named with what is wrong, and with what there is instead", function()
+    local command = pools.command()
+    local function text(options)
+      options.command = options.command or command
+      return raised(fkrpc.pool, options)
+    end
+    has(text({ sizes = 2 }), "unknown option 'sizes'; there are backlog, ")
+    has(text({ recycle = { mem = 1 } }), "unknown option 'recycle.mem'; there are age, calls, jitter, memory")
+    has(text({ recycle = { memory = "64M" } }), "above 0, not \"64M\"")
+    has(text({ recycle = { jitter = 1 } }), "less than 1, not 1")
+    has(text({ restart = { maximum = 1 } }), "unknown option 'restart.maximum'; there are backoff, max, within")
+    has(text({ restart = { backoff = { 1, "x" } } }), "option 'restart.backoff[2]' must be a number from 0 up, not")
+    has(text({ restart = { backoff = 1 } }), "of seconds, not 1")
+    has(text({ handlers = { name = 5 } }), "method names to functions, not name to a number")
+    has(text({ handshake = "hi" }), "\"hello\" or a function, not \"hi\"")
+    has(text({ hang_timeout = -1 }), "seconds above 0, not -1")
+    has(text({ trace = 5 }), "option 'trace' must be a string, not a number")
+    has(text({ limits = { mem = 1 } }), "unknown limit 'mem'; there are cpu, files, memory, nice, processes")
+    has(raised(fkrpc.pool, fkrpc, { command = command }), "call it with a dot: fkrpc.pool{...}")
+  end)
+
+  it("or one text for a whole command line say how a command is given", function()
+    local none, message, errno = fkrpc.pool({ "no-such-program entry.lua" })
+    assert.is_nil(none)
+    has(message, "a program and its arguments are texts of their own")
+    assert.equal(2, errno)
+  end)
+end)
+
 describe("a wrong call to a pool", function()
+  it("is raised for the caller's line, also for what its child would be sent", function()
+    local pool = pools.start({ size = 1 })
+    local wrong = { card = print }
+    for _, name in ipairs({ "call", "must", "notify", "broadcast" }) do
+      has(raised(pool[name], pool, "pid", wrong), "params.card: cannot encode a function")
+      has(raised(pool[name], pool, "pid", 5), "params table or nil expected, got number")
+      has(raised(pool[name], pool, nil), "bad argument #1 to '" .. name .. "'")
+    end
+    has(raised(pool.call, pool, "pid", wrong, { key = 1, timeout = 1 }), "params.card: cannot encode a function")
+    pool.loop:go(function()
+      has(raised(pool.must, pool, "pid", wrong, { timeout = 1 }), "params.card: cannot encode a function")
+    end):join()
+    local child = pool.loop:go(function() return pool:must("pid") end)
+    assert.is_number(child:join())
+    has(raised(pool.on, pool, "question", print), "what children ask for is handled with pool:handle")
+  end)
+
   it("is raised for the caller's line", function()
     local pool = pools.start({ size = 1 })
     has(raised(pool.call, pool), "method name expected, got nil")
@@ -90,6 +141,56 @@ describe("the loop of a pool", function()
     local loop, pool = fkrpc.loop(), pools.start({ size = 1 })
     has(raised(loop.add, loop, pool), "a pool: give it the loop as its option 'loop'")
     loop:close()
+  end)
+end)
+
+describe("a function for a pool's events", function()
+  it("that fails is logged with the event's name", function()
+    local done = programs.run([[
+      local fkrpc = require("fkrpc")
+      local pool = assert(fkrpc.pool({ "sh", "-c", "exit 3", restart = { max = 0 } }))
+      local heard
+      pool:on("died", function() heard = true error("no cards") end)
+      while not heard do pool.loop:step(1) end
+      pool:close()
+    ]])
+    has(done.err, "fkrpc: loop: the pool's handler for the event 'died' failed: ")
+    has(done.err, "no cards")
+  end)
+end)
+
+describe("a broadcast to a pool without children", function()
+  it("says so where none will come", function()
+    local pool = pools.start({ size = 1 })
+    pool:close()
+    local told, missed = pool:broadcast("news")
+    assert.equal(0, told)
+    assert.equal("closed", missed[1].code)
+    assert.equal("the pool is closed", missed[1].message)
+    assert.is_nil(missed[1].pid)
+  end)
+end)
+
+describe("children that do not become ready", function()
+  it("are told from those that end before, and a mismatch is named", function()
+    local function reason(command, options)
+      options.command, options.handshake, options.stderr = command, "hello", "null"
+      options.restart = { max = 0 }
+      local pool = assert(fkrpc.pool(options))
+      local fine, why = pool:wait(pools.DEADLINE)
+      assert.is_nil(fine)
+      pool:close()
+      return why
+    end
+    has(reason({ "sh", "-c", "exit 3" }, {}), "it ended before it was ready: exit code 3")
+    local silent = reason({ "sleep", "1000" }, { handshake_timeout = 0.1 })
+    has(silent, "not ready after 0.1 s (option handshake_timeout): it has not said hello; ")
+    local other = reason(pools.command(), { codec = "cbor", handshake_timeout = 3 })
+    has(other, "it has not said hello; it sent something that looks like JSON; are the options codec")
+    local none, why = fkrpc.spawn({ command = pools.command(), codec = "cbor", handshake = "hello",
+      handshake_timeout = 3, stderr = "null" })
+    assert.is_nil(none)
+    has(why, "it sent something that looks like JSON; are the options codec")
   end)
 end)
 

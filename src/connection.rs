@@ -96,6 +96,8 @@ pub struct Connection {
     pub trace: Option<Trace>,
     captured: Option<Captured>,
     joined: Option<Joined>,
+    /// The sending direction closes when what waits has been sent.
+    closing: bool,
     /// After a signal: for how long one may still wait in order to send, in microseconds; and since when one does.
     hurry: Option<i64>,
     hurried: i64,
@@ -122,6 +124,7 @@ impl Connection {
             trace: None,
             captured: None,
             joined: None,
+            closing: false,
             hurry: None,
             hurried: 0,
             ended: false,
@@ -234,7 +237,9 @@ impl Connection {
                 let before = self.peer.inbox.len();
                 let urgency = wait.deadline.map_or(Urgency::Now, Urgency::Until);
                 let flushed = self.flush(urgency);
-                if self.peer.inbox.len() > before || flushed.is_err() {
+                // Whoever waits no longer still takes what is there.
+                let late = flushed == Err(Unsent::TimedOut) && self.is_over(wait.deadline);
+                if self.peer.inbox.len() > before || flushed.is_err() && !late {
                     continue;
                 }
             }

@@ -81,12 +81,6 @@ impl Connection {
         }
     }
 
-    /// Close the sending direction only, see [`Wire::close_output`].
-    pub fn close_output(&mut self) {
-        self.wire.close_output();
-        self.tell();
-    }
-
     /// Tell the loop what is waited for.
     pub(super) fn tell(&mut self) {
         let waits = !self.outbox.is_empty() && self.broken.is_none();
@@ -156,6 +150,7 @@ impl Connection {
             }
             Err(error) => Err(error),
         };
+        self.close_when_said();
         self.sent(sent, Patience::default())
     }
 

@@ -82,6 +82,24 @@ impl Connection {
         }
     }
 
+    /// Close the sending direction only, see [`Wire::close_output`](crate::wire::Wire::close_output): at once, or when
+    /// what was kept has been sent by the waits to come. Nothing more is taken for sending.
+    pub fn close_output(&mut self) {
+        self.closing = true;
+        if !self.is_joined() {
+            let _ = self.flush(Urgency::Until(0)); // OK because the next wait goes on with what is not taken at once
+        }
+        self.close_when_said();
+        self.tell();
+    }
+
+    /// Close the sending direction if that was asked for and nothing waits to be sent any more.
+    pub(super) fn close_when_said(&mut self) {
+        if self.closing && (self.outbox.is_empty() || !self.is_open()) {
+            self.wire.close_output();
+        }
+    }
+
     /// Send a message; a failure breaks the connection for good.
     ///
     /// # Errors
@@ -89,7 +107,7 @@ impl Connection {
     #[inline]
     pub fn send(&mut self, bytes: &[u8], urgency: Urgency) -> Result<(), Unsent> {
         // Half closed by us, it is not broken: what the other end still has to say is read to its end.
-        if !self.is_open() || self.wire.is_output_closed() {
+        if !self.is_open() || self.closing || self.wire.is_output_closed() {
             return Err(Unsent::Closed);
         }
         self.forward(urgency);
@@ -144,7 +162,9 @@ impl Connection {
         }
         let patience = self.patience(urgency);
         let sent = self.wire.flush(&mut self.outbox, &mut self.peer.inbox, patience);
-        self.sent(sent, patience)
+        let sent = self.sent(sent, patience);
+        self.close_when_said();
+        sent
     }
 
     /// Keep messages nobody waits for, up to `most` bytes of them.

@@ -143,7 +143,9 @@ end
 function cancel.options(self, params, options)
   if type(options) ~= "table" then wrong("table of options or nil expected, got " .. type(options)) end
   for name in pairs(options) do
-    if not KNOWN[name] then error("fkrpc: unknown option '" .. tostring(name) .. "' for a call", 3) end
+    if not KNOWN[name] then
+      error("fkrpc: unknown option '" .. tostring(name) .. "' for a call; there are cancel, on_progress, timeout", 3)
+    end
   end
   local timeout, token, listener = options.timeout, options.cancel, options.on_progress
   if timeout ~= nil and type(timeout) ~= "number" then

@@ -57,10 +57,12 @@ function handshake.run(child, shake, seconds)
   if fine and agreed then return true end
   if not fine then message = tostring(agreed) end
   local errno = clock.monotonic_us() >= deadline and ETIMEDOUT or EPROTO
+  local mismatch = native.stats(child.conn).mismatch
   local certificate = child:reap() or child:stop({ grace = 0, terminate = 0.5 })
   child:close()
   local text = "child " .. ("%d"):format(child.pid) .. " is not ready: " .. tostring(message or "the handshake says no")
   if errno == ETIMEDOUT then text = text .. (" (after %g s, option handshake_timeout)"):format(seconds) end
+  if mismatch then text = text .. "; it sent " .. mismatch end
   local words = certificate and native.module("certificate").quoted("; its last words: ", certificate.stderr) or ""
   if not text:find(words, 1, true) then text = text .. words end
   return nil, text, errno

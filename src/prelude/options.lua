@@ -1,7 +1,8 @@
 -- Options tables: every option is known and of the right kind, or an error names it, at `level` of the stack (3: the
 -- caller of the function that was given the options).
-local type, error, tostring, pairs, ipairs, concat, sort =
-  type, error, tostring, pairs, ipairs, table.concat, table.sort
+local native = ...
+local type, error, tostring, pairs, ipairs, rawget, concat, sort =
+  type, error, tostring, pairs, ipairs, rawget, table.concat, table.sort
 
 local options = {}
 
@@ -10,15 +11,31 @@ local function shown(value)
   return type(value) == "string" and '"' .. value .. '"' or tostring(value)
 end
 
+options.shown = shown
+
+--- The names there are, for people.
+local function names_of(known)
+  local names = {}
+  for name in pairs(known) do
+    if type(name) == "string" then names[#names + 1] = name end
+  end
+  sort(names)
+  return concat(names, ", ")
+end
+options.names_of = names_of
+
 --- Check that `given` is a table with no other names than those of `known`; array items are allowed if `known[1]`.
 function options.check(where, given, known)
   if given == nil then return {} end
   if type(given) ~= "table" then
     error("bad argument #1 to '" .. where .. "' (table of options expected, got " .. type(given) .. ")", 3)
   end
+  if rawget(given, "_VERSION") == "fkrpc " .. native.version then
+    error("fkrpc." .. where .. ": call it with a dot: fkrpc." .. where .. "{...}", 3)
+  end
   for name in pairs(given) do
     if not known[name] and not (known[1] and type(name) == "number") then
-      error("fkrpc." .. where .. ": unknown option '" .. tostring(name) .. "'", 3)
+      error("fkrpc." .. where .. ": unknown option '" .. tostring(name) .. "'; there are " .. names_of(known), 3)
     end
   end
   return given

@@ -25,7 +25,8 @@ local EVENTS = options.set("started", "ready", "recycled", "stopped", "hung", "d
 function Pool:on(name, handler)
   if not EVENTS[name] then
     error("fkrpc.pool: no event '" .. tostring(name)
-      .. "'; there are started, ready, recycled, stopped, hung, died, failed", 2)
+      .. "'; there are started, ready, recycled, stopped, hung, died, failed; what children ask for is handled with"
+      .. " pool:handle", 2)
   end
   if handler ~= nil and type(handler) ~= "function" then
     error("bad argument #2 to 'on' (function or nil expected, got " .. type(handler) .. ")", 2)
@@ -211,7 +212,9 @@ end
 local function seconds(given, name, default)
   local value = options.typed("pool", given, name, "number", 4)
   if value == nil then return default end
-  if value <= 0 or value ~= value then error("fkrpc.pool: option '" .. name .. "' must be seconds above 0", 3) end
+  if value <= 0 or value ~= value then
+    error("fkrpc.pool: option '" .. name .. "' must be seconds above 0, not " .. tostring(value), 3)
+  end
   return value
 end
 
@@ -231,15 +234,17 @@ local function pool(given)
   local handlers = {}
   for name, handler in pairs(options.typed("pool", given, "handlers", "table") or {}) do
     if type(name) ~= "string" or type(handler) ~= "function" then
-      error("fkrpc.pool: option 'handlers' must map method names to functions", 2)
+      error("fkrpc.pool: option 'handlers' must map method names to functions, not " .. tostring(name) .. " to a "
+        .. type(handler), 2)
     end
     handlers[name] = handler
   end
   local handshake = given.handshake
   if handshake ~= nil and handshake ~= "hello" and type(handshake) ~= "function" then
-    error("fkrpc.pool: option 'handshake' must be \"hello\" or a function", 2)
+    error("fkrpc.pool: option 'handshake' must be \"hello\" or a function, not " .. options.shown(handshake), 2)
   end
   local loop, control = given.loop, options.typed("pool", given, "control", "string")
+  options.typed("pool", given, "trace", "string")
   if loop ~= nil and (type(loop) ~= "table" or not loop.await or loop.closed) then
     error("fkrpc.pool: option 'loop' must be an fkrpc.loop() that is open, not "
       .. (type(loop) == "table" and tostring(loop) or "a " .. type(loop)), 2)

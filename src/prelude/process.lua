@@ -68,7 +68,7 @@ local function limits_of(given)
   if given == nil then return {} end
   local limits, known = {}, options.set("nice", unpack(LIMITS))
   for name in pairs(given) do
-    if not known[name] then wrong("unknown limit '" .. tostring(name) .. "'") end
+    if not known[name] then wrong("unknown limit '" .. tostring(name) .. "'; there are " .. options.names_of(known)) end
   end
   for place, name in pairs(LIMITS) do limits[place] = limit_of(given, name, 0, 2 ^ 53) end
   limits[5] = limit_of(given, "nice", -40, 40)

@@ -39,7 +39,7 @@ local pool = {}
 
 ---Why a child was not told something.
 ---@class fkrpc.pool.missed: fkrpc.error
----@field pid integer
+---@field pid? integer nil where there is no child, and none to come: the pool is closed or failed
 
 ---@alias fkrpc.pool.event.name "started"|"ready"|"recycled"|"stopped"|"hung"|"died"|"failed"
 

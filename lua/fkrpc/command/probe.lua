@@ -70,7 +70,10 @@ end
 --- Send bytes as they are.
 function Probe:bytes(text)
   local sent, err = self.peer:send_raw(text)
-  if not sent then fail("it does not read any more: %s", err.message) end
+  if sent then return end
+  -- Whether its end is met by a write or by a read is chance.
+  if self.peer:wait(self.timeout) then fail("it ended without an answer (%s)", err.message) end
+  fail("it does not read any more: %s", err.message)
 end
 
 --- Send a request with `id` (a piece of JSON), of the method that has to be answered.

@@ -7,6 +7,7 @@
 //! Everything but [`integer`], [`is_absent`] and [`push_integer`] may raise, and these three neither allocate nor
 //! convert in place. Nothing is owned anywhere: texts lie on the Lua stack, numbers are `Copy`.
 
+use super::stop_hook::in_prelude;
 use mlua::ffi::{self, lua_State};
 use std::ffi::{c_int, CStr};
 
@@ -23,6 +24,30 @@ pub unsafe fn error(lua: *mut lua_State, index: c_int, text: &CStr) -> ! {
     unsafe {
         ffi::luaL_argerror(lua, index, text.as_ptr());
         std::hint::unreachable_unchecked()
+    }
+}
+
+/// The prelude's methods that may call each other before one calls the raw function.
+const MOST: c_int = 8;
+
+/// Push where the program called the prelude from, as `luaL_where` does: a mistake is that of its line.
+///
+/// # Safety
+/// In a raw function that owns nothing and that the prelude has called; may raise for want of memory.
+#[cold]
+pub unsafe fn push_caller(lua: *mut lua_State) {
+    // SAFETY: `ar` is filled in by `lua_getstack` before it is read; a level that is not there ends the search.
+    unsafe {
+        let mut ar: ffi::lua_Debug = std::mem::zeroed();
+        let mut level = 2;
+        while level < MOST && ffi::lua_getstack(lua, level, &mut ar) != 0 {
+            // Lua 5.1 has such levels in place of what a tail call has left.
+            if !in_prelude(lua, &mut ar) && CStr::from_ptr(ar.source).to_bytes() != b"=(tail call)" {
+                break;
+            }
+            level += 1;
+        }
+        ffi::luaL_where(lua, level);
     }
 }
 

@@ -28,12 +28,12 @@ const METHOD: c_int = 3;
 /// FreeKill's parent has room for five params.
 const MOST: c_int = 5;
 
-/// Raise at the caller of the prelude's method, two levels up.
+/// Raise at the line that called the prelude's method.
 #[cold]
 unsafe fn refuse(lua: *mut lua_State, index: c_int) -> ! {
     // SAFETY: nothing is owned; the method's name is a string on the stack.
     unsafe {
-        ffi::luaL_where(lua, 2);
+        super::argument::push_caller(lua);
         let method = ffi::lua_tostring(lua, METHOD);
         if index > METHOD + MOST {
             ffi::lua_pushfstring(lua, c"%s: at most five params can be sent".as_ptr(), method);

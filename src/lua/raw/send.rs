@@ -168,12 +168,12 @@ pub(super) unsafe fn check_call(lua: *mut lua_State, owner: *mut State, name: &s
     }
 }
 
-/// Raise at the caller of the prelude's method, two levels up.
+/// Raise at the line that called the prelude's method.
 #[cold]
 unsafe fn bad_argument(lua: *mut lua_State, text: &std::ffi::CStr, name: &std::ffi::CStr, got: *const c_char) -> ! {
     // SAFETY: nothing is owned.
     unsafe {
-        ffi::luaL_where(lua, 2);
+        super::argument::push_caller(lua);
         ffi::lua_pushfstring(lua, text.as_ptr(), name.as_ptr(), got);
         ffi::lua_concat(lua, 2);
         ffi::lua_error(lua)
@@ -210,7 +210,7 @@ pub(super) unsafe fn bad_call(
         if let Err(panic) = made {
             panic.raise(lua);
         }
-        ffi::luaL_where(lua, 2);
+        super::argument::push_caller(lua);
         super::state::push_bytes(lua, text::or_no_memory(&(*job).out));
         ffi::lua_concat(lua, 2);
         ffi::lua_error(lua)

@@ -83,7 +83,9 @@ local function chosen(self, given)
     error("bad argument #3 to 'call' (table of options or nil expected, got " .. type(given) .. ")", 3)
   end
   for name in pairs(given) do
-    if not KNOWN[name] then error("fkrpc: unknown option '" .. tostring(name) .. "' for a call", 3) end
+    if not KNOWN[name] then
+      error("fkrpc: unknown option '" .. tostring(name) .. "' for a call; there are " .. options.names_of(KNOWN), 3)
+    end
   end
   local key, timeout, token, roster = given.key, given.timeout, given.cancel, self.roster
   if timeout ~= nil and type(timeout) ~= "number" then
@@ -182,6 +184,7 @@ end
 
 --- Call a method and return its result; raise the error object if it failed.
 function Pool:must(method, params, given)
+  if type(method) ~= "string" then check_method(self, method, "must") end
   local result, err = self:call(method, params, given)
   if err ~= nil then error(err, 0) end
   return result
@@ -219,10 +222,12 @@ function Pool:notify(method, params, given)
 end
 
 --- Tell every child that takes calls something, without waiting for any of them. The number of those that were told,
---- and where that is not all a list of errors, each with the `pid` of a child that was not.
+--- and where that is not all a list of errors, each with the `pid` of a child that was not; where there is no child and
+--- there will be none, one without.
 function Pool:broadcast(method, params)
   if type(method) ~= "string" then check_method(self, method, "broadcast") end
   local told, missed, gone, live = 0, nil, {}, { unpack(self.roster.live) } -- finalizers may change it meanwhile
+  if live[1] == nil and (self.closing or self.state == "failed") then return 0, { nobody(self) } end
   for i = 1, #live do
     local peer = live[i].peer
     local sent, err = native.notify(peer.conn, peer.handlers, method, params)

@@ -171,7 +171,11 @@ end
 local function shake_hands(self, handshake, patience, own)
   local peer = self.peer
   if handshake == nil then return ready(self) end
-  later(self, patience, function() failed(self, ("not ready after %g s"):format(patience)) end)
+  later(self, patience, function()
+    local mismatch = native.stats(self.conn).mismatch
+    failed(self, ("not ready after %g s (option handshake_timeout)"):format(patience)
+      .. (handshake == "hello" and ": it has not said hello" or "") .. (mismatch and "; it sent " .. mismatch or ""))
+  end)
   if handshake == "hello" then
     peer:on("hello", function(params, ctx)
       ready(self)

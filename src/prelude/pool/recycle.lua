@@ -16,7 +16,7 @@ local function number(given, name, most)
   if value == nil then return nil end
   if type(value) ~= "number" or not (value > 0 and value <= most) then
     error("fkrpc.pool: option 'recycle." .. name .. "' must be a number above 0"
-      .. (most < HUGE and " and at most " .. most or ""), 4)
+      .. (most < HUGE and " and at most " .. most or "") .. ", not " .. options.shown(value), 4)
   end
   return value
 end
@@ -47,12 +47,15 @@ local function new(given, random)
     error("fkrpc.pool: option 'recycle' must be a table { memory, calls, age, jitter }, not a " .. type(given), 3)
   end
   for name in pairs(given) do
-    if not KNOWN[name] then error("fkrpc.pool: unknown option 'recycle." .. tostring(name) .. "'", 4) end
+    if not KNOWN[name] then
+      error("fkrpc.pool: unknown option 'recycle." .. tostring(name) .. "'; there are " .. options.names_of(KNOWN), 3)
+    end
   end
   local jitter = given.jitter
   if jitter == nil then jitter = 0.1 end
   if type(jitter) ~= "number" or not (jitter >= 0 and jitter < 1) then
-    error("fkrpc.pool: option 'recycle.jitter' must be a share from 0 to less than 1", 3)
+    error("fkrpc.pool: option 'recycle.jitter' must be a share from 0 to less than 1, not "
+      .. options.shown(jitter), 3)
   end
   return setmetatable({
     memory = number(given, "memory", HUGE), calls = number(given, "calls", HUGE), age = number(given, "age", HUGE),

@@ -11,11 +11,12 @@ Restart.__index = Restart
 
 local KNOWN = options.set("max", "within", "backoff")
 
-local function number(given, name, default, least)
+local function number(given, name, default, least, told)
   local value = given[name]
   if value == nil then return default end
   if type(value) ~= "number" or value ~= value or value < least then
-    error("fkrpc.pool: option 'restart." .. name .. "' must be a number from " .. least .. " up", 4)
+    error("fkrpc.pool: option 'restart" .. (told or "." .. name) .. "' must be a number from " .. least .. " up, not "
+      .. options.shown(value), 4)
   end
   return value
 end
@@ -50,16 +51,20 @@ local function new(given, random)
     error("fkrpc.pool: option 'restart' must be a table { max, within, backoff }, not a " .. type(given), 3)
   end
   for name in pairs(given) do
-    if not KNOWN[name] then error("fkrpc.pool: unknown option 'restart." .. tostring(name) .. "'", 4) end
+    if not KNOWN[name] then
+      error("fkrpc.pool: unknown option 'restart." .. tostring(name) .. "'; there are " .. options.names_of(KNOWN), 3)
+    end
   end
   local backoff = given.backoff
   if backoff == nil then backoff = {} end
   if type(backoff) ~= "table" then
-    error("fkrpc.pool: option 'restart.backoff' must be a table { first, most } of seconds", 3)
+    error("fkrpc.pool: option 'restart.backoff' must be a table { first, most } of seconds, not "
+      .. options.shown(backoff), 3)
   end
   return setmetatable({
     max = number(given, "max", 5, 0), within = number(given, "within", 10, 0),
-    first = number(backoff, 1, 0.1, 0), most = number(backoff, 2, 10, 0), times = {}, random = random,
+    first = number(backoff, 1, 0.1, 0, ".backoff[1]"), most = number(backoff, 2, 10, 0, ".backoff[2]"),
+    times = {}, random = random,
   }, Restart)
 end
 

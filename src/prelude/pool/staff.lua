@@ -25,7 +25,9 @@ local function emit(self, name, member, fields)
   self.counts[name] = (self.counts[name] or 0) + 1
   self.last_event = event
   local listener = self.listeners[name]
-  if listener and not self.loop.closed then self.loop:go(listener, event) end
+  if listener and not self.loop.closed then
+    self.loop:go(listener, event).name = "the pool's handler for the event '" .. name .. "'"
+  end
 end
 
 -- ---- how many there are ---------------------------------------------------------------------------------------------
@@ -169,6 +171,7 @@ local function ended(self, member, was)
   elseif certificate and certificate.reason then
     reason = reason and reason .. "; " .. certificate.reason or certificate.reason
   end
+  if was == "starting" and not member.failure and reason then reason = "it ended before it was ready: " .. reason end
   if was == "stopping" and not member.failure then
     emit(self, member.why and "recycled" or "stopped", member,
       { why = member.why, reason = member.text, memory = member.memory, certificate = certificate })

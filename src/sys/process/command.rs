@@ -127,6 +127,10 @@ impl Command<'_> {
                 return SysError::new(&what, error, "the working directory must exist and be a directory");
             }
         }
+        if errno == Some(libc::ENOENT) && self.args.is_empty() && self.program.as_bytes().contains(&b' ') {
+            let advice = "a program and its arguments are texts of their own: { \"lua5.4\", \"entry.lua\" }";
+            return SysError::new(&self.what(), error, advice);
+        }
         if self.program.as_bytes().contains(&b'/') {
             let path = self
                 .cwd
