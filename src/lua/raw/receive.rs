@@ -374,13 +374,13 @@ pub unsafe fn call_result(
         }
         ffi::lua_pushnil(lua);
         ffi::lua_pushnil(lua);
-        let told = guarded(|| {
+        let detail = guarded(|| {
             (*job).message = match got {
                 Got::Event(event) => (*conn).core.explain(event),
                 _ => String::new(),
             };
         });
-        if told.is_ok() && !job_is_silent(job) {
+        if detail.is_ok() && !job_is_silent(job) {
             push_local_error(lua, code, (*job).message.as_bytes());
         } else {
             push_local_error(lua, code, text);
