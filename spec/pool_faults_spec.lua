@@ -13,12 +13,6 @@ local function path()
   return name
 end
 
-local function seconds_of(f)
-  local began = fkrpc.clock.monotonic_us()
-  f()
-  return (fkrpc.clock.monotonic_us() - began) / 1e6
-end
-
 local QUICK = { max = math.huge, backoff = { 0.01, 0.01 } }
 
 describe("a child of a pool that", function()
@@ -211,7 +205,7 @@ describe("a pool whose zygote", function()
     assert.is_true(pool:wait(pools.DEADLINE))
     local zygote = pool:info().zygote.pid
     os.execute("kill -STOP " .. zygote)
-    assert.truthy(seconds_of(function()
+    assert.truthy(pools.seconds_of(function()
       assert.equal("closed", select(2, pool:call("die", { 0 })).code)
       for _ = 1, 100 do
         assert.is_number(pool:must("pid"))

@@ -21,19 +21,13 @@ local function inflight(pool)
   return pool:info().children[1].inflight
 end
 
-local function seconds_of(f)
-  local began = fkrpc.clock.monotonic_us()
-  f()
-  return (fkrpc.clock.monotonic_us() - began) / 1e6
-end
-
 describe("a call that waits for a free child", function()
   it("ends at once when its token is cancelled", function()
     local pool, first = busy(1)
     local token = fkrpc.token()
     pool.loop:after(0.05, function() token:cancel("not needed any more") end)
     local err
-    assert.truthy(seconds_of(function()
+    assert.truthy(pools.seconds_of(function()
       err = select(2, pool:call("pid", nil, { cancel = token }))
     end) < 0.9)
     assert.equal("cancelled", err.code)
@@ -104,7 +98,7 @@ describe("a call that waits for a free child", function()
       end)
     end
     local one, other = call(1), call(2)
-    assert.truthy(seconds_of(function()
+    assert.truthy(pools.seconds_of(function()
       assert.is_nil(select(2, other:join()))
       assert.is_nil(select(2, one:join()))
     end) < 4)

@@ -92,4 +92,11 @@ function pools.finish()
   programs.finish()
 end
 
+--- The seconds that `f` takes.
+function pools.seconds_of(f)
+  local began = fkrpc.clock.monotonic_us()
+  f()
+  return (fkrpc.clock.monotonic_us() - began) / 1e6
+end
+
 return pools

@@ -82,6 +82,17 @@ local function ticks(pid)
   return assert(tonumber(fields[12])) + tonumber(fields[13]) -- utime and stime, proc_pid_stat(5), counted from `state`
 end
 
+-- One read and one write for each message that `talk(count)` causes. `more`: the answer to the first mark and the
+-- second mark are one of each, and what begins and ends so many calls is another.
+local function assert_one_each(peer, counted, talk, more)
+  talk(100)
+  assert.is_true(peer:must("mark"))
+  talk(MESSAGES)
+  assert.is_true(peer:must("mark"))
+  local each = MESSAGES + more
+  assert.same({ read = each, write = each, total = 2 * each }, counted()[1])
+end
+
 describe("system calls", function()
   after_each(programs.finish)
 
@@ -89,13 +100,9 @@ describe("system calls", function()
     local reason = why_not()
     if reason then pending(reason) return end
     local peer, counted = traced()
-    for i = 1, 100 do assert.equal(i + 1, peer:must("add", { i, 1 })) end
-    assert.is_true(peer:must("mark"))
-    for i = 1, MESSAGES do assert.equal(i + 1, peer:must("add", { i, 1 })) end
-    assert.is_true(peer:must("mark"))
-    -- The answer to the first mark, so many requests and answers, and the second mark.
-    local counts = counted()[1]
-    assert.same({ read = MESSAGES + 1, write = MESSAGES + 1, total = 2 * MESSAGES + 2 }, counts)
+    assert_one_each(peer, counted, function(count)
+      for i = 1, count do assert.equal(i + 1, peer:must("add", { i, 1 })) end
+    end, 1)
   end)
 
   it("are one write and one read for each call made, and no other", function()
@@ -103,24 +110,16 @@ describe("system calls", function()
     if reason then pending(reason) return end
     local peer, counted = traced()
     peer:on("answer", function(params) return params[1] end)
-    assert.is_true(peer:must("ask", { 100 }))
-    assert.is_true(peer:must("mark"))
-    assert.is_true(peer:must("ask", { MESSAGES }))
-    assert.is_true(peer:must("mark"))
-    local counts = counted()[1]
-    assert.same({ read = MESSAGES + 2, write = MESSAGES + 2, total = 2 * MESSAGES + 4 }, counts)
+    assert_one_each(peer, counted, function(count) assert.is_true(peer:must("ask", { count })) end, 2)
   end)
 
   it("are no more where signals are heard of", function()
     local reason = why_not()
     if reason then pending(reason) return end
     local peer, counted = traced('{ signals = { "TERM", "INT" } }')
-    for i = 1, 100 do assert.equal(i + 1, peer:must("add", { i, 1 })) end
-    assert.is_true(peer:must("mark"))
-    for i = 1, MESSAGES do assert.equal(i + 1, peer:must("add", { i, 1 })) end
-    assert.is_true(peer:must("mark"))
-    local counts = counted()[1]
-    assert.same({ read = MESSAGES + 1, write = MESSAGES + 1, total = 2 * MESSAGES + 2 }, counts)
+    assert_one_each(peer, counted, function(count)
+      for i = 1, count do assert.equal(i + 1, peer:must("add", { i, 1 })) end
+    end, 1)
   end)
 
   it("are no more where calls have a timeout", function()
@@ -128,24 +127,14 @@ describe("system calls", function()
     if reason then pending(reason) return end
     local peer, counted = traced(nil, true)
     peer:on("answer", function(params) return params[1] end)
-    assert.is_true(peer:must("ask", { 100, 3600 }))
-    assert.is_true(peer:must("mark"))
-    assert.is_true(peer:must("ask", { MESSAGES, 3600 }))
-    assert.is_true(peer:must("mark"))
-    local counts = counted()[1]
-    assert.same({ read = MESSAGES + 2, write = MESSAGES + 2, total = 2 * MESSAGES + 4 }, counts)
+    assert_one_each(peer, counted, function(count) assert.is_true(peer:must("ask", { count, 3600 })) end, 2)
   end)
 
   it("are no more at the parent's end, where a process is watched", function()
     local reason = why_not()
     if reason then pending(reason) return end
     local peer, counted = traced(nil, true)
-    assert.is_true(peer:must("through", { 100 }))
-    assert.is_true(peer:must("mark"))
-    assert.is_true(peer:must("through", { MESSAGES }))
-    assert.is_true(peer:must("mark"))
-    local counts = counted()[1]
-    assert.same({ read = MESSAGES + 2, write = MESSAGES + 2, total = 2 * MESSAGES + 4 }, counts)
+    assert_one_each(peer, counted, function(count) assert.is_true(peer:must("through", { count })) end, 2)
   end)
 
   it("of the program's own are not interrupted when a timeout would have been over", function()
